@@ -1,0 +1,1 @@
+"""One Trio program that may wait: hosts, sessions, pairing, displays, input."""

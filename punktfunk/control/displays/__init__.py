@@ -1,0 +1,1 @@
+"""Virtual displays: outputs made for exactly one client."""

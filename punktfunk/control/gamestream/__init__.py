@@ -1,0 +1,1 @@
+"""The GameStream host: HTTP, pairing, RTSP, control stream, sessions."""

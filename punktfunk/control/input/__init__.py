@@ -1,0 +1,1 @@
+"""Injectors: input events become real input."""

@@ -1,0 +1,1 @@
+"""What the operating system must be asked for: inhibitors, priorities, journals."""

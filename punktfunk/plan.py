@@ -1,0 +1,142 @@
+"""Frozen values that control hands to realtime: what to capture, how to encode it, how to send it.
+
+Nothing here does anything. Realtime threads get one of these at start and never ask control again; what may
+change while a stream runs (destination, bitrate, IDR wanted) goes through the mailbox of ``realtime``.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+
+
+class Codec(Enum):
+    """Video codecs that a stream can carry; the value is the name that people read."""
+
+    H264 = "h264"
+    HEVC = "hevc"
+    AV1 = "av1"
+
+
+class FrameType(IntEnum):
+    """What a frame may refer to. The values are GameStream's (frame header byte 3)."""
+
+    PREDICTED = 1
+    IDR = 2
+    INTRA_REFRESH = 4
+    AFTER_INVALIDATION = 5
+
+
+class ColourSpace(IntEnum):
+    """Matrix of the YCbCr conversion. The values are GameStream's (``encoderCscMode >> 1``)."""
+
+    BT601 = 0
+    BT709 = 1
+    BT2020 = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """A display mode. ``refresh_millihertz`` keeps 59.94 Hz exact (59940)."""
+
+    width_px: int
+    height_px: int
+    refresh_millihertz: int
+
+    @property
+    def frame_interval_ns(self) -> int:
+        """Nanoseconds between two frames."""
+        return 1_000_000_000_000 // self.refresh_millihertz
+
+    def __str__(self) -> str:
+        hertz = f"{self.refresh_millihertz / 1000:.2f}".rstrip("0").rstrip(".")
+        return f"{self.width_px}x{self.height_px}@{hertz}"
+
+
+@dataclass(frozen=True, slots=True)
+class TestcardSource:
+    """Frames drawn by punktfunk itself: no compositor needed."""
+
+    __test__ = False  # the name starts like a test class; pytest must not collect it
+
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class WaylandSource:
+    """One output of a wlroots compositor; ``pf-capture`` opens its own connection to ``socket_path``."""
+
+    socket_path: str
+    output_name: str
+    mode: Mode
+    show_cursor: bool = True
+
+
+FrameSource = TestcardSource | WaylandSource
+
+
+class Pacing(Enum):
+    """How a frame's datagrams are spread: over the frame interval, or all at once."""
+
+    FRAME = "frame"
+    BURST = "burst"
+
+
+class AudioSource(Enum):
+    """Where the sound comes from."""
+
+    TONE = "tone"
+    SILENCE = "silence"
+
+
+@dataclass(frozen=True, slots=True)
+class EncodePlan:
+    """How pictures become access units."""
+
+    codec: Codec
+    encoder_name: str  # an FFmpeg encoder that the probe accepted, such as "libx264"
+    bitrate_bps: int
+    colour_space: ColourSpace
+    full_range: bool
+    slices_per_frame: int = 1
+    reference_frame_count: int = 0  # 0: the encoder's own choice; 1: single reference
+
+
+@dataclass(frozen=True, slots=True)
+class SendPlan:
+    """How access units become GameStream datagrams."""
+
+    packet_bytes: int  # P as negotiated: NV header and payload; datagrams are P + 16 (+ 32 when encrypted)
+    fec_percent: int  # 0 sends no parity
+    minimum_parity_count: int
+    encryption_key: bytes | None  # 16 bytes, AES-128-GCM over whole datagrams; None sends them in clear
+    pacing: Pacing
+    frame_interval_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class RealtimePlan:
+    """What the machine lets the sending thread have."""
+
+    cpu: int | None = None  # pin pf-send here; None leaves it to the scheduler
+    priority: int = 20  # SCHED_FIFO or SCHED_RR priority asked for; 0 asks for nothing
+
+
+@dataclass(frozen=True, slots=True)
+class VideoPlan:
+    """Everything that the video threads of one session need."""
+
+    source: FrameSource
+    encode: EncodePlan
+    send: SendPlan
+    realtime: RealtimePlan
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPlan:
+    """Everything that the audio thread of one session needs."""
+
+    source: AudioSource
+    channel_count: int  # 2, 6 or 8
+    high_quality: bool
+    packet_duration_ms: int  # 5 or 10
+    encryption_key: bytes | None  # 16 bytes, AES-128-CBC; None sends the packets in clear
+    encryption_iv_id: int  # rikeyid modulo 2**32

@@ -1,0 +1,1 @@
+"""pf-capture: where pictures come from."""

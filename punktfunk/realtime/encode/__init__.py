@@ -1,0 +1,1 @@
+"""pf-encode: pictures become access units."""

@@ -1,0 +1,1 @@
+"""pf-send: access units become datagrams."""

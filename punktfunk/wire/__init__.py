@@ -1,0 +1,1 @@
+"""What bytes mean. Pure: no sockets, clocks, threads, logging or numpy."""

@@ -1,0 +1,1 @@
+"""NVIDIA GameStream as Moonlight speaks it: layouts, parsers and builders."""
