@@ -82,7 +82,7 @@ class BatteryState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key went down or up; ``normalised`` is False if the code is the client layout's own, not the US one's."""
+    """A key went down or up; ``normalised`` is False if the code is of the client's own layout."""
 
     virtual_key: int
     pressed: bool
