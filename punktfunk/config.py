@@ -1,0 +1,120 @@
+"""Every setting: its type, default, range and meaning, in one frozen model.
+
+``config_loading`` fills it from the file, the environment and the command line; the host passes it on.
+"""
+
+import shlex
+import socket
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from punktfunk import paths
+from punktfunk.log import LogLevel
+
+LOWEST_PORT_BASE = 1029  # HTTPS is 5 below, and ports under 1024 belong to root
+HIGHEST_PORT_BASE = 65514  # RTSP is 21 above
+
+
+def _address(text: str) -> str:
+    ip_address(text.partition("%")[0])
+    return text
+
+
+def _folder(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+def _words(value: object) -> object:
+    return tuple(shlex.split(value)) if isinstance(value, str) else value
+
+
+Whole = Annotated[int, Field(strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
+Folder = Annotated[Path, AfterValidator(_folder)]
+Address = Annotated[str, AfterValidator(_address)]
+Command = Annotated[tuple[str, ...], BeforeValidator(_words)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PrepStep(_Frozen):
+    """A command before an app starts, and the one that undoes it afterwards."""
+
+    do: Command = Field(default=(), description="command run before the app, as one text or a list of words")
+    undo: Command = Field(default=(), description="command run after the app, also when the app failed")
+
+
+class AppSettings(_Frozen):
+    """One entry of the client's app list beside Desktop."""
+
+    name: str = Field(min_length=1, max_length=128, description="title that the client shows")
+    command: Command = Field(default=(), description="program and arguments; empty shows the bare desktop")
+    environment: dict[str, str] = Field(default={}, description="variables added for the app")
+    working_folder: Folder | None = Field(default=None, description="folder that the app starts in")
+    prep: tuple[PrepStep, ...] = Field(default=(), description="commands around the app, undone in reverse")
+    image: Folder | None = Field(default=None, description="PNG shown by the client")
+
+
+class Settings(_Frozen):
+    """All settings of the host."""
+
+    name: str = Field(
+        default_factory=lambda: socket.gethostname() or "punktfunk",
+        min_length=1,
+        max_length=63,
+        description="name that clients show",
+    )
+    bind: tuple[Address, ...] = Field(
+        default=("::",), min_length=1, description="addresses to listen on; :: is all of them, IPv4 and IPv6"
+    )
+    port: Whole = Field(
+        default=47989,
+        ge=LOWEST_PORT_BASE,
+        le=HIGHEST_PORT_BASE,
+        description="HTTP port; the others lie at fixed distances from -5 to +21",
+    )
+    state: Folder = Field(
+        default_factory=paths.default_state_folder,
+        description="folder of the host key and the paired clients",
+    )
+    display: Literal["auto", "sway", "attach", "testcard"] = Field(
+        default="auto",
+        description="source of the picture: a private sway, an output in your running sway, or a test card",
+    )
+    encoder: Literal["auto", "nvenc", "vaapi", "qsv", "amf", "software"] = Field(
+        default="auto", description="video encoder family; auto takes the first that encodes a frame"
+    )
+    software_hevc: Flag = Field(default=False, description="offer HEVC also when only the CPU can encode it")
+    software_av1: Flag = Field(default=False, description="offer AV1 also when only the CPU can encode it")
+    fec_percent: Whole = Field(
+        default=20, ge=0, le=100, description="parity shards per hundred data shards of a video frame"
+    )
+    pacing: Literal["frame", "burst"] = Field(
+        default="frame", description="spread a frame's packets over its interval, or send them at once"
+    )
+    audio: Literal["auto", "tone", "silence"] = Field(
+        default="auto", description="sound of the stream; auto is a tone with the test card, else silence"
+    )
+    encryption: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="encrypt video and sound as the client wishes, or refuse clients without, or never",
+    )
+    session_takeover: Flag = Field(
+        default=True, description="a paired client may take over a session that another one left"
+    )
+    discovery: Flag = Field(default=True, description="announce the host by mDNS")
+    realtime_priority: Whole = Field(
+        default=20, ge=0, le=99, description="realtime priority of the sending thread; 0 asks for none"
+    )
+    realtime_cpu: Annotated[int, Field(strict=True, ge=0, le=4095)] | None = Field(
+        default=None, description="CPU that the sending thread is pinned to; the host picks one if unset"
+    )
+    log_level: LogLevel = Field(default="info", description="least important kind of log line that is shown")
+    apps: tuple[AppSettings, ...] = Field(
+        default=(), description="apps beside Desktop, each an [[apps]] table"
+    )
