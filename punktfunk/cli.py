@@ -1,0 +1,315 @@
+"""The front door: ``punktfunk VERB``. Verbs and flags live here, what they do in ``punktfunk.commands``.
+
+Nothing heavy is imported before a verb runs, so that ``--help`` answers at once (benchmarks/startup.py).
+Exit codes: 0 done, 1 failed, 2 misuse, 130 interrupted.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from punktfunk.errors import PunktfunkError
+
+DONE, FAILED, MISUSE, INTERRUPTED = 0, 1, 2, 130
+
+app = typer.Typer(
+    name="punktfunk",
+    help="Stream this machine's desktop and games to any Moonlight client.",
+    epilog="Start with: punktfunk doctor, then punktfunk serve. "
+    "Exit codes: 0 done, 1 failed, 2 misuse, 130 interrupted.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+clients = typer.Typer(
+    help="Paired clients: list, rename, remove.", rich_markup_mode=None, no_args_is_help=True
+)
+apps = typer.Typer(help="Apps that clients can start.", rich_markup_mode=None, no_args_is_help=True)
+config = typer.Typer(help="Settings: show, path, check.", rich_markup_mode=None, no_args_is_help=True)
+app.add_typer(clients, name="clients")
+app.add_typer(apps, name="apps")
+app.add_typer(config, name="config")
+
+State = Annotated[
+    Path | None,
+    typer.Option("--state", metavar="FOLDER", help="State folder of the host (key, paired clients)."),
+]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Settings file instead of the usual one.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+@app.callback()
+def everywhere(
+    *,
+    debug: Annotated[  # main() takes it out of any position; it stands here for --help
+        bool, typer.Option("--debug", help="Show the traceback of an error. May stand anywhere.")
+    ] = False,
+) -> None:
+    """Stream this machine's desktop and games to any Moonlight client."""
+
+
+@app.command()
+def serve(
+    *,
+    display: Annotated[
+        str | None,
+        typer.Option(metavar="auto|sway|attach|testcard", help="Where the picture comes from."),
+    ] = None,
+    bind: Annotated[
+        list[str] | None, typer.Option(metavar="ADDRESS", help="Listen here only. May be repeated.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(metavar="BASE", help="HTTP port; the others follow at fixed distances.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Name that clients show.")] = None,
+    log_level: Annotated[
+        str | None, typer.Option(metavar="debug|info|warning|error", help="Least important log line shown.")
+    ] = None,
+    state: State = None,
+    config_file: ConfigFile = None,
+) -> None:
+    """Run the host until Ctrl-C or SIGTERM.
+
+    It prints its name, addresses, ports, display and encoder with the reason for each choice, then one line
+    per event. When a client asks to pair, type the client's PIN into this terminal or give it to
+    `punktfunk pair` in another.
+
+    \b
+    Examples:
+      punktfunk serve
+      punktfunk serve --display testcard --name "Living room"
+      punktfunk serve --bind 192.168.1.5 --port 48989 --state ~/second-host
+    """
+    from punktfunk.commands.serve import serve
+
+    flags = {
+        "display": display,
+        "bind": tuple(bind) if bind else None,
+        "port": port,
+        "name": name,
+        "log_level": log_level,
+        "state": state,
+    }
+    serve(flags, config_file)
+
+
+@app.command()
+def pair(
+    pin: Annotated[str, typer.Argument(metavar="PIN", help="The four digits that the client shows.")],
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="What to call the device.")] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Which client, when several are waiting."),
+    ] = None,
+    state: State = None,
+) -> None:
+    """Give the running host the PIN that a client shows.
+
+    In Moonlight choose the host (or add its address); it shows four digits and waits. Each PIN pairs one
+    client and is spent by one attempt.
+
+    \b
+    Examples:
+      punktfunk pair 4711
+      punktfunk pair 4711 --name "Steam Deck"
+      punktfunk pair 4711 --address 192.168.1.23
+    """
+    from punktfunk.commands.admin import pair
+
+    pair(pin, name, address, state)
+
+
+@clients.command("list")
+def clients_list(*, state: State = None, as_json: AsJson = False) -> None:
+    """List the paired clients of the running host.
+
+    \b
+    Example:
+      punktfunk clients list
+    """
+    from punktfunk.commands.admin import list_clients
+
+    list_clients(state, as_json=as_json)
+
+
+@clients.command("rename")
+def clients_rename(
+    client: Annotated[str, typer.Argument(metavar="CLIENT", help="Name, or start of the fingerprint.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The new name.")],
+    state: State = None,
+) -> None:
+    """Give a paired client another name.
+
+    \b
+    Example:
+      punktfunk clients rename 3fa9 "Bedroom TV"
+    """
+    from punktfunk.commands.admin import rename_client
+
+    rename_client(client, name, state)
+
+
+@clients.command("remove")
+def clients_remove(
+    client: Annotated[str, typer.Argument(metavar="CLIENT", help="Name, or start of the fingerprint.")],
+    state: State = None,
+) -> None:
+    """Unpair a client. Its stream ends, and it has to pair again.
+
+    \b
+    Example:
+      punktfunk clients remove "Bedroom TV"
+    """
+    from punktfunk.commands.admin import remove_client
+
+    remove_client(client, state)
+
+
+@apps.command("list")
+def apps_list(*, state: State = None, as_json: AsJson = False) -> None:
+    """List the apps that the running host offers, with the ids that clients remember.
+
+    \b
+    Example:
+      punktfunk apps list
+    """
+    from punktfunk.commands.admin import list_apps
+
+    list_apps(state, as_json=as_json)
+
+
+@config.command("show")
+def config_show(
+    *,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Also print meaning, range and variable of each.")
+    ] = False,
+    state: State = None,
+    config_file: ConfigFile = None,
+) -> None:
+    """Print every setting as it would be used, and where its value comes from.
+
+    The output is a valid settings file. Each setting may also be given as an environment variable
+    (PUNKTFUNK_PORT=48989); a flag is stronger than a variable, a variable stronger than the file.
+
+    \b
+    Examples:
+      punktfunk config show
+      punktfunk config show --explain
+      punktfunk config show > ~/settings-of-today.toml
+    """
+    from punktfunk.commands.config import show
+
+    show(state, config_file, explain=explain)
+
+
+@config.command("path")
+def config_path() -> None:
+    """Print the path of the settings file.
+
+    \b
+    Example:
+      $EDITOR "$(punktfunk config path)"
+    """
+    from punktfunk.commands.config import path
+
+    path()
+
+
+@config.command("check")
+def config_check(config_file: ConfigFile = None) -> None:
+    """Check the settings without starting anything. Exit code 1 if something is wrong.
+
+    \b
+    Example:
+      punktfunk config check
+    """
+    from punktfunk.commands.config import check
+
+    check(config_file)
+
+
+@app.command()
+def doctor(*, as_json: AsJson = False, state: State = None, config_file: ConfigFile = None) -> None:
+    """Look at this machine: what streaming needs, what is here, what to do about the rest.
+
+    Each line says ok, degraded or missing; what follows from it; and the remedy. Exit code 1 if `serve` could
+    not stream.
+
+    \b
+    Examples:
+      punktfunk doctor
+      punktfunk doctor --json
+    """
+    from punktfunk.commands.doctor import doctor
+
+    raise typer.Exit(DONE if doctor(state, config_file, as_json=as_json) else FAILED)
+
+
+@app.command()
+def warm() -> None:
+    """Compile the kernels now, with a progress bar, instead of at the first start.
+
+    It takes tens of seconds once; the result stays in the cache folder until punktfunk is updated.
+
+    \b
+    Example:
+      punktfunk warm
+    """
+    from punktfunk.commands.warm import warm
+
+    warm()
+
+
+@app.command()
+def version() -> None:
+    """Print the version.
+
+    \b
+    Example:
+      punktfunk version
+    """
+    from punktfunk import __version__
+
+    print(f"punktfunk {__version__}")
+
+
+def main() -> None:
+    """Run one verb and end the process with its exit code."""
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    debug = len(arguments) < len(sys.argv) - 1
+    failed = False
+    try:
+        app(args=arguments, prog_name="punktfunk")
+    except* (PunktfunkError, OSError) as group:
+        if debug:
+            raise
+        for error in _leaves(group):
+            _print_error(error)
+        failed = True
+    if failed:
+        sys.exit(FAILED)
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
+
+
+def _print_error(error: BaseException) -> None:
+    print(f"punktfunk: {error}", file=sys.stderr)
+    hint = getattr(error, "hint", "")
+    if hint:
+        print(f"  {hint}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

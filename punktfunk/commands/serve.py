@@ -1,0 +1,25 @@
+"""``punktfunk serve``: settings, log, and then the host."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import trio
+
+from punktfunk.config_loading import load_settings
+from punktfunk.control import host
+from punktfunk.control.holders import refuse_held_ports
+from punktfunk.log import printable, set_up_logging
+
+
+def serve(flags: Mapping[str, object], config_file: Path | None) -> None:
+    """Run the host until it is told to stop."""
+    settings = load_settings(flags, file=config_file).settings
+    set_up_logging(settings.log_level)
+    refuse_held_ports(settings.port, settings.bind)
+    trio.run(partial(host.serve, settings, report=report))
+
+
+def report(line: str) -> None:
+    """Print one event at once, also into a pipe."""
+    print(printable(line), flush=True)

@@ -1,0 +1,66 @@
+"""``punktfunk doctor``: looks at the machine, changes nothing.
+
+``examine`` asks every part of the host what it would do here; the checks that read the system themselves live
+in the modules of this folder, each a function from what it reads to a ``Finding``.
+"""
+
+from collections.abc import Callable, Iterable
+
+import trio
+
+from punktfunk import paths, realtime
+from punktfunk.config import Settings
+from punktfunk.control.displays.base import choose_backend
+from punktfunk.control.doctor.finding import Finding, Status, run_command
+from punktfunk.control.doctor.firewall import examine_firewall
+from punktfunk.control.doctor.machine import examine_kernels, examine_realtime
+from punktfunk.control.doctor.network import examine_buffers, examine_ports
+from punktfunk.control.doctor.picture import (
+    capture_finding,
+    compositor_finding,
+    encoder_findings,
+    examine_audio,
+    examine_gpu,
+    no_compositor,
+)
+from punktfunk.errors import PunktfunkError
+
+
+def examine(settings: Settings, progress: Callable[[str], None] = lambda _check: None) -> list[Finding]:
+    """Make every check; takes some seconds, as encoders are tried and kernels checked.
+
+    ``progress`` is told what is being looked at.
+    """
+    findings: list[Finding] = []
+    progress("compositor")
+    findings += _display(settings)
+    progress("encoders")
+    reports = realtime.probe_encoders(settings.encoder)
+    findings += examine_gpu(reports)
+    findings += encoder_findings(reports)
+    findings.append(examine_audio(settings.audio))
+    progress("network")
+    findings.append(examine_ports(settings.port, settings.bind))
+    findings.append(examine_firewall(settings.port, run_command))
+    findings.append(examine_buffers())
+    progress("kernels")
+    findings.append(examine_realtime(settings.realtime_priority))
+    findings.append(examine_kernels(realtime.is_warm, realtime.self_check, realtime.simd_mode))
+    return findings
+
+
+def can_stream(findings: Iterable[Finding]) -> bool:
+    """Tell whether ``serve`` could stream: nothing vital is missing."""
+    return not any(finding.vital and finding.status is Status.MISSING for finding in findings)
+
+
+def _display(settings: Settings) -> list[Finding]:
+    async def choose() -> tuple[str, str, str]:
+        backend, reason = await choose_backend(settings.display, paths.runtime_folder(settings.state))
+        return backend.name, reason, (await backend.probe()).version
+
+    try:
+        backend, reason, version = trio.run(choose)
+    except PunktfunkError as error:
+        return [no_compositor(error)]
+    return [compositor_finding(backend, reason), capture_finding(backend, version)]

@@ -1,0 +1,162 @@
+"""Where the picture comes from, which GPU and which encoder make the video of it, and the sound."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from punktfunk.control.doctor.finding import Finding, Status, read_text
+from punktfunk.errors import PunktfunkError
+from punktfunk.plan import Codec
+
+GPU_VENDORS = {"0x10de": "NVIDIA", "0x1002": "AMD", "0x8086": "Intel", "0x1af4": "virtio", "0x1234": "QEMU"}
+SWAY_WITH_EXT_CAPTURE = (1, 12)
+
+
+class EncoderReport(Protocol):
+    """What the probe of ``punktfunk.realtime`` says about one codec."""
+
+    @property
+    def codec(self) -> Codec:
+        """Which codec this is about."""
+
+    @property
+    def encoder_name(self) -> str | None:
+        """FFmpeg's name of the encoder; None if none works."""
+
+    @property
+    def hardware(self) -> bool:
+        """Whether it is a hardware encoder."""
+
+    @property
+    def reason(self) -> str:
+        """Why this one, or why none."""
+
+
+def compositor_finding(backend: str, reason: str) -> Finding:
+    """Say which display backend a session would get."""
+    if backend != "testcard":
+        return Finding("compositor", Status.OK, f"{backend}: {reason}")
+    return Finding(
+        "compositor",
+        Status.DEGRADED,
+        f"test card: {reason}",
+        "Clients see a moving test card instead of a desktop.",
+        "Install sway (`sudo apt install sway`, `sudo dnf install sway` or `sudo pacman -S sway`) "
+        "and run punktfunk as an ordinary user.",
+    )
+
+
+def no_compositor(error: PunktfunkError) -> Finding:
+    """Say why the display that the settings ask for cannot be had."""
+    return Finding(
+        "compositor",
+        Status.MISSING,
+        str(error),
+        "serve starts, but no session gets a picture.",
+        error.hint or 'Set display = "auto".',
+        vital=True,
+    )
+
+
+def capture_finding(backend: str, version: str) -> Finding:
+    """Say how frames leave the compositor."""
+    if backend == "testcard":
+        return Finding("capture", Status.OK, "none needed: punktfunk draws the test card itself")
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if numbers >= SWAY_WITH_EXT_CAPTURE:
+        return Finding("capture", Status.OK, f"ext-image-copy-capture-v1 (sway {version}), shared memory")
+    return Finding(
+        "capture", Status.OK, f"wlr-screencopy (sway {version or 'of unknown version'}), shared memory"
+    )
+
+
+def encoder_findings(reports: Sequence[EncoderReport]) -> list[Finding]:
+    """One line per codec. H.264 is the one that every client needs."""
+    return [_encoder_finding(report) for report in reports]
+
+
+def _encoder_finding(report: EncoderReport) -> Finding:
+    check = f"encoder {report.codec.value}"
+    vital = report.codec is Codec.H264
+    if report.encoder_name is None:
+        return Finding(
+            check,
+            Status.MISSING,
+            report.reason,
+            "No client can be served." if vital else "This codec is not offered.",
+            "Reinstall punktfunk's Python packages: the PyAV wheel brings libx264." if vital else "",
+            vital=vital,
+        )
+    found = f"{report.encoder_name}: {report.reason}"
+    if report.hardware:
+        return Finding(check, Status.OK, found)
+    if vital:
+        return Finding(
+            check,
+            Status.DEGRADED,
+            found,
+            "The CPU encodes: expect 720p60 on two cores, 1080p60 on four or more.",
+            "A GPU whose driver FFmpeg knows (NVENC, VAAPI, QSV, AMF) makes it faster.",
+        )
+    setting = f"software_{report.codec.value}"
+    return Finding(
+        check,
+        Status.DEGRADED,
+        found,
+        f"Only the CPU can encode it, so it is offered only with {setting} = true.",
+    )
+
+
+def examine_gpu(reports: Sequence[EncoderReport], root: Path = Path("/")) -> list[Finding]:
+    """List the GPUs; say which one captures and which one encodes."""
+    nodes = sorted((root / "sys/class/drm").glob("renderD*"))
+    gpus = [_describe(node) for node in nodes]
+    closed = [node.name for node in nodes if not os.access(root / "dev/dri" / node.name, os.R_OK | os.W_OK)]
+    hardware = sorted({report.encoder_name or "" for report in reports if report.hardware})
+    found = "; ".join(gpus) if gpus else "no GPU with a render node"
+    what = f"{found}. Captures: none, frames pass through shared memory. Encodes: "
+    if hardware:
+        return [Finding("GPU", Status.OK, what + ", ".join(hardware))]
+    finding = Finding(
+        "GPU",
+        Status.DEGRADED,
+        what + "none, the CPU does",
+        "Encoding takes CPU time that a game may want.",
+    )
+    if closed:
+        return [
+            Finding(
+                "GPU",
+                Status.DEGRADED,
+                f"{found}; no access to {', '.join(closed)}",
+                "The GPU cannot encode for this user.",
+                f"sudo usermod -aG render,video {os.environ.get('USER', '$USER')}   (then log in again)",
+            )
+        ]
+    return [finding]
+
+
+def _describe(node: Path) -> str:
+    vendor = read_text(node / "device/vendor") or ""
+    driver = (node / "device/driver").resolve().name if (node / "device/driver").exists() else "no driver"
+    return f"{node.name} {GPU_VENDORS.get(vendor, vendor or 'unknown')} ({driver})"
+
+
+def examine_audio(source: str) -> Finding:
+    """Look for the Opus encoder; say what a session would hear."""
+    from av.codec import Codec as LibraryCodec
+    from av.codec.codec import UnknownCodecError
+
+    try:
+        LibraryCodec("libopus", "w")
+    except UnknownCodecError:
+        return Finding(
+            "audio",
+            Status.MISSING,
+            "PyAV has no libopus",
+            "Streams are silent.",
+            "Install the PyAV wheel: pip install --force-reinstall --only-binary av av",
+        )
+    heard = {"auto": "a tone with the test card, silence with a desktop"}.get(source, source)
+    return Finding("audio", Status.OK, f"Opus by libopus; source: {heard}")
