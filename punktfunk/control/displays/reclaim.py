@@ -1,0 +1,43 @@
+"""Cleans up after hosts that died without a chance to: run once at start, before anything is made."""
+
+import shutil
+from pathlib import Path
+
+from punktfunk.control.displays.attached import take_away
+from punktfunk.control.system.journal import Entry, Journal
+from punktfunk.control.system.processes import end_identities, find_by_token, is_alive
+
+GRACE_S = 2.0
+
+
+async def reclaim(journal: Journal) -> list[str]:
+    """End or remove everything that a dead host's journal entries name; return a sentence for each."""
+    orphans, refused = journal.orphans()
+    said = [f"set aside a broken journal entry: {reason}" for reason in refused]
+    for entry in orphans:
+        clean = _end_session if entry.kind == "spawned" else take_away
+        said += [await clean(journal, entry)]
+    for entry in journal.entries()[0]:
+        if entry.kind == "parked" and not any(is_alive(process) for process in entry.processes):
+            journal.remove(entry.token)
+    return said
+
+
+async def _end_session(journal: Journal, entry: Entry) -> str:
+    """End a spawned session: applications first, then its processes in reverse order, then stragglers."""
+    started = [identity for identity in reversed(entry.processes) if is_alive(identity)]
+    found = find_by_token(entry.token)
+    survivors = await end_identities([identity for identity in found if identity not in started], GRACE_S)
+    for identity in started:
+        survivors += await end_identities([identity], GRACE_S)
+    # Whatever forked while its parent was being ended has the token too.
+    survivors += await end_identities(find_by_token(entry.token), GRACE_S)
+    if survivors:
+        pids = ", ".join(str(identity.pid) for identity in survivors)
+        return f"processes {pids} of an earlier session would not end; they stay journalled"
+    folder = Path(entry.folder)
+    # Only a folder that this module's sister made is ever deleted: its name is made from the token.
+    if folder.parent == journal.runtime_folder and folder.name == f"s-{entry.token}":
+        shutil.rmtree(folder, ignore_errors=True)
+    journal.remove(entry.token)
+    return f"ended {len(set(started) | set(found))} processes of an earlier session"
