@@ -1,7 +1,10 @@
-"""Makes the helpers of this folder importable (`from link import Link`), however pytest was started."""
+"""Settings that every test shares."""
 
 from hypothesis import HealthCheck, settings
 
-# The machines that run this are small and shared: a slow example says nothing about the code.
-settings.register_profile("punktfunk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# No example database: the suite also runs as a user who may not write beside the tests. No deadline: the machine is
+# shared, and a slow moment is no failure.
+settings.register_profile(
+    "punktfunk", database=None, deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("punktfunk")
