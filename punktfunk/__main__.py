@@ -1,0 +1,5 @@
+"""``python -m punktfunk`` is the command ``punktfunk``."""
+
+from punktfunk.cli import main
+
+main()

@@ -1,0 +1,318 @@
+"""The running host: what lives as long as it does, and the order of its start and end.
+
+    lock, state -> ports -> display backend -> listeners -> (encoders, kernels, in the background) -> ready
+
+Listeners open before encoders and kernels are ready, so that the host can be found and paired at once; a
+launch waits, and is told what for. The first SIGINT or SIGTERM cancels the nursery; everything unwinds from
+there.
+"""
+
+import logging
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from punktfunk import __version__, paths
+from punktfunk.control.admin import AdminDesk, serve_admin
+from punktfunk.control.apps import AppSpec, Catalogue, PrepStep, load_catalogue
+from punktfunk.control.complaints import Complaints
+from punktfunk.control.discovery import announced
+from punktfunk.control.displays.base import DisplayBackend, choose_backend
+from punktfunk.control.displays.reclaim import reclaim
+from punktfunk.control.encoders import choose_encoders
+from punktfunk.control.gamestream.control_stream import ControlPlane
+from punktfunk.control.gamestream.enet_driver import EnetEndpoint, run_enet
+from punktfunk.control.gamestream.http import make_app
+from punktfunk.control.gamestream.http_server import serve_http
+from punktfunk.control.gamestream.media import MediaPlane
+from punktfunk.control.gamestream.negotiate import HostOffer, codec_modes
+from punktfunk.control.gamestream.pairing_desk import PairingDesk
+from punktfunk.control.gamestream.rtsp_server import serve_connection
+from punktfunk.control.gamestream.service import GameStreamService, HostFacts
+from punktfunk.control.gamestream.sessions import SessionRules, Sessions
+from punktfunk.control.gamestream.stream import MediaPorts
+from punktfunk.control.gamestream.streaming import Planes
+from punktfunk.control.gamestream.tls import build_server_context
+from punktfunk.control.identity import Identity, load_identity
+from punktfunk.control.kernels import warm_kernels
+from punktfunk.control.listeners import ConnectionGate, open_tcp, serve_gated
+from punktfunk.control.lock import state_lock
+from punktfunk.control.pairing_prompt import PairingAnnouncer, read_pins
+from punktfunk.control.readiness import Readiness
+from punktfunk.control.sockets import BoundSocket, bound_sockets, resolve_bind
+from punktfunk.control.system.journal import Journal
+from punktfunk.control.trust import ClientBook, PairedClient
+from punktfunk.plan import AudioSource, Pacing, RealtimePlan
+from punktfunk.realtime import prepare_process
+from punktfunk.wire.enet.events import HostConfig
+from punktfunk.wire.enet.host import Host as EnetHost
+from punktfunk.wire.gamestream.feedback import TerminationCode
+
+if TYPE_CHECKING:
+    from punktfunk.config import AppSettings, Settings
+
+logger = logging.getLogger(__name__)
+
+Report = Callable[[str], None]
+
+RTSP_CONNECTIONS = 32
+RTSP_CONNECTIONS_PER_ADDRESS = 8
+
+
+async def serve(settings: "Settings", *, report: Report) -> None:
+    """Run the host until SIGINT, SIGTERM or ``stop``; ``report`` gets one line for each event.
+
+    Raises EnvironmentProblem or ConfigError, with a hint, if the host cannot start.
+    """
+    prepare_process()
+    # The receiver opens before anything starts: a signal in the gap would kill us.
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_cancel_on_first, signals, nursery.cancel_scope, report)
+            await _Host(settings, report, nursery.cancel_scope).run()
+            nursery.cancel_scope.cancel()
+    report("stopped")
+
+
+async def _cancel_on_first(signals: Any, scope: trio.CancelScope, report: Report) -> None:
+    number = await anext(signals)
+    signal.signal(number, signal.SIG_DFL)  # the second one kills
+    report(f"stopping: {signal.Signals(number).name}")
+    scope.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What the state folder holds, loaded."""
+
+    identity: Identity
+    book: ClientBook
+    catalogue: Catalogue
+
+
+class _Host:
+    """Implements ``admin.AdminHost``."""
+
+    def __init__(self, settings: "Settings", report: Report, scope: trio.CancelScope) -> None:
+        self._settings = settings
+        self._report = report
+        self._scope = scope
+        self._readiness = Readiness()
+        self._bind = resolve_bind(settings.bind)
+        self._sessions: Sessions | None = None
+        self._backend: DisplayBackend | None = None
+
+    # -- admin.AdminHost
+
+    def status(self) -> Mapping[str, Any]:
+        """Describe the host and its session, in values that JSON knows."""
+        run = self._sessions.run if self._sessions is not None else None
+        stream = self._sessions.stream if self._sessions is not None else None
+        return {
+            "version": __version__,
+            "name": self._settings.name,
+            "pid": os.getpid(),
+            "port": self._settings.port,
+            "ready": self._readiness.ready.is_set(),
+            "waiting_for": "" if self._readiness.ready.is_set() else self._readiness.waiting_for,
+            "display": self._backend.name if self._backend is not None else "",
+            "app": run.app.title if run is not None else "",
+            "client": stream.peer.name if stream is not None else "",
+        }
+
+    def stop(self) -> None:
+        """Begin to end gracefully."""
+        self._report("stopping: asked to by `stop`")
+        self._scope.cancel()
+
+    async def client_removed(self, client: PairedClient) -> None:
+        """End the stream of a client that is no longer paired."""
+        await trio.lowlevel.checkpoint()
+        stream = self._sessions.stream if self._sessions is not None else None
+        if stream is not None and stream.peer.fingerprint == client.fingerprint:
+            stream.end("the client was unpaired", termination_code=TerminationCode.GRACEFUL)
+
+    # -- life
+
+    async def run(self) -> None:
+        """Hold everything until cancelled."""
+        settings, report = self._settings, self._report
+        paths.make_private_folder(settings.state)
+        with state_lock(settings.state):
+            runtime = paths.make_private_folder(paths.runtime_folder(settings.state))
+            state = await trio.to_thread.run_sync(self._load_state)
+            for line in await reclaim(Journal(runtime)):
+                report(line)
+            async with AsyncExitStack() as stack:
+                sockets = [stack.enter_context(bound_sockets(self._bind, p)) for p in self._udp_ports()]
+                tcp = [open_tcp(self._bind, p) for p in self._tcp_ports()]
+                self._backend, reason = await choose_backend(settings.display, runtime)
+                self._announce_start(reason)
+                nursery = await stack.enter_async_context(_quiet_nursery())
+                service = self._service(state)
+                await self._open_listeners(nursery, state, service, tcp)
+                await self._become_ready(nursery, state, service, sockets, tcp[2])
+                async with self._announced(state.identity):
+                    await trio.sleep_forever()
+
+    def _load_state(self) -> _State:
+        settings = self._settings
+        return _State(
+            load_identity(settings.state),
+            ClientBook(settings.state),
+            load_catalogue(settings.state, [_app_spec(app) for app in settings.apps]),
+        )
+
+    def _udp_ports(self) -> tuple[int, int, int]:
+        base = self._settings.port
+        return base + 9, base + 10, base + 11
+
+    def _tcp_ports(self) -> tuple[int, int, int]:
+        base = self._settings.port
+        return base, base - 5, base + 21
+
+    def _announce_start(self, reason: str) -> None:
+        settings, report = self._settings, self._report
+        base = settings.port
+        report(f"punktfunk {__version__}: {settings.name}, on {', '.join(self._bind)}")
+        report(f"ports: TCP {base - 5} {base} {base + 21}, UDP {base + 9} {base + 10} {base + 11}")
+        assert self._backend is not None
+        report(f"display: {self._backend.name} ({reason})")
+
+    def _service(self, state: _State) -> GameStreamService:
+        base = self._settings.port
+        facts = HostFacts(self._settings.name, state.identity.host_id, base, base - 5, base + 21)
+        return GameStreamService(facts, state.catalogue, self._readiness)
+
+    async def _open_listeners(
+        self,
+        nursery: trio.Nursery,
+        state: _State,
+        service: GameStreamService,
+        tcp: Sequence[Sequence[trio.SocketListener]],
+    ) -> None:
+        announcer = PairingAnnouncer(self._report)
+        desk = PairingDesk(state.identity, state.book, notify=announcer.note)
+        app = make_app(service, desk, state.book)
+        nursery.start_soon(serve_http, app, tcp[0], tcp[1], build_server_context(state.identity))
+        admin = AdminDesk(self, desk, state.book, state.catalogue)
+        await nursery.start(serve_admin, paths.admin_socket(self._settings.state), admin)
+        nursery.start_soon(read_pins, sys.stdin, admin, self._report)
+
+    async def _become_ready(
+        self,
+        nursery: trio.Nursery,
+        state: _State,
+        service: GameStreamService,
+        sockets: Sequence[Sequence[BoundSocket]],
+        rtsp: Sequence[trio.SocketListener],
+    ) -> None:
+        """Find encoders, warm the kernels, then let sessions begin."""
+        settings, report, readiness = self._settings, self._report, self._readiness
+        encoders = await choose_encoders(settings, report)
+        readiness.waiting_for = "its kernels are being compiled"
+        await warm_kernels(readiness, report)
+        assert self._backend is not None
+        offer = HostOffer(
+            encoders=encoders,
+            fec_percent=settings.fec_percent,
+            pacing=Pacing(settings.pacing),
+            encryption=settings.encryption,
+            realtime=RealtimePlan(_sending_cpu(settings.realtime_cpu), settings.realtime_priority),
+        )
+        rules = SessionRules(
+            offer=offer,
+            sound=_sound(settings.audio, self._backend.name),
+            ports=MediaPorts(*self._udp_ports()),
+            takeover=settings.session_takeover,
+            resume_timeout_s=settings.resume_timeout_s,
+            log_folder=settings.state,
+        )
+        sessions = Sessions(nursery, self._backend, state.catalogue, rules, report)
+        await self._open_planes(nursery, sessions, sockets, rtsp)
+        self._sessions = service.sessions = sessions
+        service.codec_modes = codec_modes(offer)
+        readiness.ready.set()
+        report("ready: choose this host in Moonlight")
+
+    async def _open_planes(
+        self,
+        nursery: trio.Nursery,
+        sessions: Sessions,
+        sockets: Sequence[Sequence[BoundSocket]],
+        rtsp: Sequence[trio.SocketListener],
+    ) -> None:
+        video_port, _control_port, audio_port = self._udp_ports()
+        control = ControlPlane(lambda: sessions.stream)
+        planes = Planes(
+            MediaPlane("video", video_port, sockets[0]), MediaPlane("audio", audio_port, sockets[2]), control
+        )
+        sessions.planes = planes
+        nursery.start_soon(planes.video.run)
+        nursery.start_soon(planes.audio.run)
+        for bound in sockets[1]:
+            await _start_control(nursery, control, bound)
+        complaints = Complaints(logger)
+        nursery.start_soon(
+            partial(serve_gated, name="rtsp", complaints=complaints),
+            rtsp,
+            partial(serve_connection, find=sessions.pending_for, complaints=complaints),
+            ConnectionGate(total=RTSP_CONNECTIONS, per_address=RTSP_CONNECTIONS_PER_ADDRESS),
+        )
+
+    def _announced(self, identity: Identity) -> Any:
+        settings = self._settings
+        if not settings.discovery:
+            return nullcontext()
+        return announced(settings.name, identity.host_id, settings.port, self._bind)
+
+
+async def _start_control(nursery: trio.Nursery, control: ControlPlane, bound: BoundSocket) -> None:
+    machine = EnetHost(HostConfig(), secrets.token_bytes, control.admits)
+    endpoint: EnetEndpoint = await nursery.start(
+        run_enet, machine, trio.socket.from_stdlib_socket(bound.socket), control.handle
+    )
+    control.add_endpoint(endpoint)
+
+
+@asynccontextmanager
+async def _quiet_nursery() -> Any:
+    """Open a nursery whose children end with the block."""
+    async with trio.open_nursery() as nursery:
+        yield nursery
+        nursery.cancel_scope.cancel()
+
+
+def _app_spec(app: "AppSettings") -> AppSpec:
+    return AppSpec(
+        name=app.name,
+        command=app.command,
+        environment=app.environment,
+        working_folder=app.working_folder,
+        prep=[PrepStep(step.do, step.undo) for step in app.prep],
+        image=app.image,
+    )
+
+
+def _sound(setting: str, backend: str) -> AudioSource:
+    """Choose the sound: the test card has a tone; a desktop is silent, as its own is not captured."""
+    if setting == "auto":
+        return AudioSource.TONE if backend == "testcard" else AudioSource.SILENCE
+    return AudioSource(setting)
+
+
+def _sending_cpu(setting: int | None) -> int | None:
+    """Pin the sending thread to the last CPU that we may use, far from CPU 0 and its interrupts."""
+    if setting is not None:
+        return setting
+    allowed: Iterable[int] = os.sched_getaffinity(0)
+    ordered = sorted(allowed)
+    return ordered[-1] if len(ordered) > 1 else None

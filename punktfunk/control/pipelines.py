@@ -1,0 +1,69 @@
+"""Realtime threads as context managers: a cancelled session still joins its threads, within a bound."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Protocol, TypeVar
+
+import trio
+
+from punktfunk.errors import PipelineFailed
+from punktfunk.plan import AudioPlan, VideoPlan
+from punktfunk.realtime import AudioLink, Pipeline
+
+JOIN_NS = 2_000_000_000
+"""How long a stopped pipeline may take to join its threads: one slow software frame and its encoder's end."""
+
+
+class Threads(Protocol):
+    """What a pipeline and an audio link have in common."""
+
+    @property
+    def event_fd(self) -> int:
+        """Readable when a thread has failed."""
+
+    def start(self) -> None:
+        """Start the threads; blocks while encoders open."""
+
+    def stop(self, join_ns: int) -> None:
+        """Stop and join the threads within ``join_ns``."""
+
+    def failure(self) -> PipelineFailed | None:
+        """Return why a thread stopped by itself, if one did."""
+
+
+Running = TypeVar("Running", bound=Threads)
+
+
+@asynccontextmanager
+async def running_video(plan: VideoPlan, socket_fd: int) -> AsyncGenerator[Pipeline]:
+    """Own the video threads for the length of the block."""
+    async with _running(Pipeline(plan, socket_fd)) as pipeline:
+        yield pipeline
+
+
+@asynccontextmanager
+async def running_audio(plan: AudioPlan, socket_fd: int) -> AsyncGenerator[AudioLink]:
+    """Own the audio thread for the length of the block."""
+    async with _running(AudioLink(plan, socket_fd)) as link:
+        yield link
+
+
+@asynccontextmanager
+async def _running(threads: Running) -> AsyncGenerator[Running]:
+    try:
+        await trio.to_thread.run_sync(threads.start)  # inside try: half-started is stopped too
+        yield threads
+    finally:
+        # Shielded: a cancelled session still joins its threads. The bound lives
+        # inside stop(), because a Trio timeout cannot interrupt a thread.
+        with trio.CancelScope(shield=True):
+            await trio.to_thread.run_sync(threads.stop, JOIN_NS)
+
+
+async def watch(threads: Threads) -> None:
+    """Sleep until a thread fails; then raise its PipelineFailed."""
+    while True:
+        await trio.lowlevel.wait_readable(threads.event_fd)
+        if (failure := threads.failure()) is not None:
+            raise failure
+        await trio.lowlevel.checkpoint()
