@@ -1,0 +1,120 @@
+"""Where compiled kernels are kept, and which vector instructions they use. Imports no Numba.
+
+Numba keys its cache by signature and CPU, but not by the SIMD mode or by the other source files that a kernel
+was made from: a changed intrinsic would be a cache *hit* on old machine code. So the folder's name carries
+both.
+"""
+
+import atexit
+import hashlib
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from punktfunk.errors import ConfigError
+
+MODES = ("gfni512", "avx512", "avx2", "ssse3", "neon", "generic")
+FOLDER_VARIABLE = "PUNKTFUNK_KERNEL_CACHE"  # set for child processes, so that they compile into our folder
+MODE_VARIABLE = "PUNKTFUNK_SIMD"
+NUMBA_VARIABLE = "NUMBA_CACHE_DIR"
+
+_KERNELS = Path(__file__).parent
+_PACKAGE = _KERNELS.parent.parent
+_SOURCES = (*sorted(_KERNELS.glob("*.py")), *sorted((_PACKAGE / "wire" / "gamestream").glob("video*.py")))
+_problems: list[str] = []
+
+
+@cache
+def _cpu_lines() -> tuple[str, frozenset[str]]:
+    """Model name and feature flags of the first CPU; empty where the system does not say."""
+    model, flags = platform.machine(), frozenset[str]()
+    try:
+        text = Path("/proc/cpuinfo").read_text("ascii", "replace")
+    except OSError:
+        return model, flags
+    for line in text.split("\n\n", 1)[0].splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == "model name":
+            model = value.strip()
+        if key.strip() in ("flags", "Features"):
+            flags = frozenset(value.split())
+    return model, flags
+
+
+@cache
+def simd_mode() -> str:
+    """Name the vector instructions that kernels use: one of ``MODES``.
+
+    ``PUNKTFUNK_SIMD`` forces one; a name that is no mode raises ConfigError.
+    """
+    forced = os.environ.get(MODE_VARIABLE, "")
+    if forced:
+        if forced not in MODES:
+            raise ConfigError(
+                f"{MODE_VARIABLE}={forced} is no SIMD mode", hint=f"Use one of {', '.join(MODES)}."
+            )
+        return forced
+    if platform.machine() == "aarch64":
+        return "neon"
+    _, flags = _cpu_lines()
+    if {"gfni", "avx512bw", "avx512f"} <= flags:
+        return "gfni512"
+    if {"avx512bw", "avx512f"} <= flags:
+        return "avx512"
+    return "avx2" if "avx2" in flags else "ssse3" if "ssse3" in flags else "generic"
+
+
+@cache
+def _salt() -> str:
+    digest = hashlib.sha256()
+    model, flags = _cpu_lines()
+    for part in (sys.version, version("numba"), version("llvmlite"), model, *sorted(flags)):
+        digest.update(part.encode() + b"\0")
+    for path in _SOURCES:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _writable(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_uid != os.geteuid():
+        raise PermissionError(f"{folder} belongs to another user")
+    with tempfile.TemporaryFile(dir=folder) as probe:
+        probe.write(bytes(1 << 16))
+
+
+@cache
+def cache_folder() -> Path:
+    """Return the folder for machine code, made if needed.
+
+    Where the user's cache folder cannot be written (read-only, full, another owner) this is a private
+    temporary folder that is removed at exit, and ``cache_problems`` says why.
+    """
+    given = os.environ.get(FOLDER_VARIABLE)
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = Path(given) if given else base / "punktfunk" / f"kernels-{simd_mode()}-{_salt()}"
+    try:
+        _writable(folder)
+    except (OSError, RuntimeError) as error:
+        note_problem(f"compiled kernels cannot be kept in {folder}: {error}")
+        folder = Path(tempfile.mkdtemp(prefix="punktfunk-kernels-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def note_problem(sentence: str) -> None:
+    """Remember a sentence about the cache.
+
+    Realtime has no log, so the caller of ``cache_problems`` says it.
+    """
+    _problems.append(sentence)
+
+
+def cache_problems() -> tuple[str, ...]:
+    """Return what went wrong with the cache so far, as sentences; empty when all is well."""
+    return tuple(_problems)

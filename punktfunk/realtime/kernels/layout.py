@@ -1,0 +1,84 @@
+"""Return codes of kernels, and where every word of the sender's arrays stands.
+
+All words are int64, because uint64 beside int64 silently becomes float64 in Numba. Each group of words has
+one writer, named beside it, and starts its own 64-byte cache line (8 words).
+"""
+
+# Return codes below zero; none is ever an errno, which kernels return only through counters.
+EMPTY = -1
+BAD_SIZE = -1001
+OVERSIZE = -1002
+SEAL_FAILED = -1003
+STOPPED = -1004
+SOCKET_FAILED = -1005
+
+# Ring words. Positions count 8-byte words, never wrap, and are masked for use.
+RING_HEAD = 0  # producer
+RING_TAIL = 8  # both, by compare-and-swap: the consumer takes a record, the producer drops one
+RING_DROPPED = 16  # producer
+RING_WORD_COUNT = 24
+
+# A record in the ring: eight words, then the payload, padded to a multiple of eight words.
+RECORD_WORDS = 0
+RECORD_PAYLOAD_BYTES = 1
+RECORD_SEQUENCE = 2
+RECORD_FRAME_TYPE = 3
+RECORD_CAPTURED_NS = 4
+RECORD_ENCODED_NS = 5
+RECORD_TIMESTAMP = 6
+RECORD_EXTRA_FLAGS = 7
+RECORD_HEADER_WORD_COUNT = 8
+
+# Sender words.
+WORD_STOP = 0  # control
+WORD_FEC_PERCENT = 8  # control
+WORD_IDR_WANTED = 16  # kernel: one more for every IDR that the stream needs
+WORD_DESTINATION_VERSION = 24  # control; odd while the words after it change, 0 before the first destination
+WORD_DESTINATION_BYTES = 25  # length of the socket address
+WORD_DESTINATION = 26  # 32 bytes: sockaddr_in or sockaddr_in6
+DESTINATION_WORD_COUNT = 5  # length and address
+ADDRESS_WORD_COUNT = (
+    16  # the kernel's own: destination in use, room for the next, pacing of the frame in hand
+)
+WORD_SOCKET = 32  # constants of the session, written before the kernel starts
+WORD_DOORBELL = 33
+WORD_PACKET_BYTES = 34
+WORD_MINIMUM_PARITY = 35
+WORD_PACE_WINDOW_NS = 36  # 0: burst
+WORD_FRAME_INTERVAL_NS = 37
+WORD_CIPHER = 38  # address of the EVP context; 0: datagrams go out in clear
+WORD_DATAGRAM_SEQUENCE = 40  # kernel: unwrapped sequence number and GCM counter of the next datagram
+WORD_FIRST_SEQUENCE = 41  # kernel: push sequence of the frame that became index 1; -1 before it
+WORD_SEND_MODE = 42  # kernel: SEND_SEGMENTED, SEND_BATCHED or SEND_SINGLE
+WORD_DESTINATION_SEEN = 43  # kernel: the version that its copy of the address has
+WORD_CAUCHY_DATA = 44  # kernel: the counts that the coefficient matrix was made for
+WORD_CAUCHY_PARITY = 45
+SENDER_WORD_COUNT = 48
+
+SEND_SEGMENTED = 0  # one sendmsg with UDP generic segmentation offload
+SEND_BATCHED = 1  # sendmmsg, one message per datagram
+SEND_SINGLE = 2  # sendto
+
+# Counters that the kernel adds to; ``send.counters`` names them in the same order.
+COUNT_FRAMES = 0
+COUNT_DATAGRAMS = 1
+COUNT_BYTES = 2
+COUNT_BARE_BLOCKS = 3
+COUNT_OVERSIZE = 4
+COUNT_UNADDRESSED = 5
+COUNT_BEFORE_IDR = 6
+COUNT_SEND_ERRORS = 7
+COUNT_LOST_DATAGRAMS = 8
+COUNT_WOULD_BLOCK = 9
+COUNT_LAST_ERRNO = 10
+COUNT_LATE_FRAMES = 11
+COUNT_SEAL_FAILURES = 12
+COUNT_UNPACED_FRAMES = 13
+COUNTER_COUNT = 16
+
+# Rows of the latency log: one per frame, the newest overwrites the oldest.
+LATENCY_CAPTURED_NS = 0
+LATENCY_ENCODED_NS = 1
+LATENCY_FIRST_NS = 2
+LATENCY_LAST_NS = 3
+LATENCY_COLUMN_COUNT = 4
