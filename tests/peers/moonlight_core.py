@@ -247,7 +247,7 @@ class Core:
         plane = pictures[-1].planes[0]
         luma = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
         self.last_picture = pictures[-1]
-        code = barcode.read_luma(luma)
+        code = barcode.read(luma)
         found = {
             "decoded": len(pictures),
             "width": plane.width,
