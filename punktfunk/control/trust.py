@@ -59,7 +59,7 @@ class ClientBook:
 
     def clients(self) -> list[PairedClient]:
         """List every paired client, oldest first."""
-        return sorted(self._clients.values(), key=lambda client: (client.added_at_s, client.fingerprint))
+        return sorted(self._clients.values(), key=lambda client: client.added_at_s)
 
     def find(self, certificate_der: bytes | None) -> PairedClient | None:
         """Find the client that owns this certificate. Compares against every entry, in constant time."""

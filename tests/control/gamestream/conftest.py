@@ -61,9 +61,9 @@ class NotedHost:
 @dataclass
 class RunningHost:
     host: NotedHost
-    desk: PairingDesk
     book: ClientBook
     ports: tuple[int, int]
+    desk: PairingDesk | None = None
     stages: list[Any] = field(default_factory=list)
     changed: trio.Event = field(default_factory=trio.Event)
 
@@ -98,12 +98,12 @@ def run_host(identity, tmp_path):
     @asynccontextmanager
     async def run(addresses=("127.0.0.1",)):
         book, host = ClientBook(tmp_path), NotedHost()
-        desk = PairingDesk(identity, book, notify=lambda attempt: running.note(attempt))
         plain, secure = open_tcp(addresses, 0), open_tcp(addresses, 0)
         ports = tuple(each[0].socket.getsockname()[1] for each in (plain, secure))
-        running = RunningHost(host, desk, book, ports)
+        running = RunningHost(host, book, ports)
+        running.desk = PairingDesk(identity, book, notify=running.note)
         async with trio.open_nursery() as nursery:
-            app = make_app(host, desk, book)
+            app = make_app(host, running.desk, book)
             nursery.start_soon(serve_http, app, plain, secure, build_server_context(identity))
             yield running
             nursery.cancel_scope.cancel()
