@@ -1,0 +1,154 @@
+"""A Wayland connection in the Trio thread: for requests (input, idle), never for pictures.
+
+Requests are queued in memory and flushed without blocking; a task reads what the compositor says. Handlers
+run in the Trio thread, get the event's object first, return None and raise nothing (the library would swallow
+it).
+"""
+
+import os
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import trio
+from pywayland.client import Display
+from pywayland.protocol.wayland import WlOutput
+
+from punktfunk.errors import EnvironmentProblem
+
+ANSWER_S = 5.0
+OUTPUT_VERSION = 4
+"""wl_output names itself since version 4 (wayland.xml); wlroots 0.15 and later have it."""
+
+
+class WaylandConnection:
+    """Globals by interface name and outputs by their own name, over one open display.
+
+    alive           False once the compositor is gone; requests then go nowhere
+    stalled         True while the compositor does not read; see ``on_recovered``
+    """
+
+    def __init__(self, display: Any) -> None:
+        self._display = display
+        self.alive = True
+        self.stalled = False
+        self.on_recovered: Callable[[], None] = _nothing
+        self._stalled_event = trio.Event()
+        self.registry = display.get_registry()
+        self.registry.dispatcher["global"] = self._on_global
+        self._globals: dict[str, tuple[int, int]] = {}
+        self._outputs: list[Any] = []
+
+    def _on_global(self, registry: Any, name: int, interface: str, version: int) -> None:
+        self._globals.setdefault(interface, (name, version))
+        if interface == "wl_output" and version >= OUTPUT_VERSION:
+            output = registry.bind(name, WlOutput, OUTPUT_VERSION)
+            output.dispatcher["name"] = _remember_name
+            self._outputs.append(output)
+
+    def offers(self, interface: Any) -> bool:
+        """Tell whether the compositor has a global of that interface."""
+        return interface.name in self._globals
+
+    def bind(self, interface: Any) -> Any:
+        """Bind a global at the highest version that both know; EnvironmentProblem if there is none."""
+        if not self.offers(interface):
+            raise EnvironmentProblem(f"the compositor has no {interface.name}")
+        name, version = self._globals[interface.name]
+        return self.registry.bind(name, interface, min(version, interface.version))
+
+    def output(self, wanted: str) -> Any:
+        """Return the output of that name; EnvironmentProblem if there is none."""
+        for output in self._outputs:
+            if output.user_data == wanted:
+                return output
+        raise EnvironmentProblem(f"the compositor has no output {wanted}")
+
+    def flush(self) -> None:
+        """Send what is queued as far as the socket takes it; the rest follows as soon as it does."""
+        # -1 also stands for a dead socket, which the reading task notices.
+        if self.alive and not self.stalled and self._display.flush() < 0:
+            self.stalled = True
+            self._stalled_event.set()
+
+    async def roundtrip(self) -> None:
+        """Wait until the compositor has handled every request so far; EnvironmentProblem if it does not."""
+        done = trio.Event()
+        callback = self._display.sync()
+
+        def on_done(_callback: Any, _serial: int) -> None:
+            done.set()
+
+        callback.dispatcher["done"] = on_done
+        self.flush()
+        with trio.move_on_after(ANSWER_S):
+            await done.wait()
+        if not done.is_set():
+            raise EnvironmentProblem("the compositor does not answer")
+
+    async def read(self) -> None:
+        """Dispatch events until the compositor is gone."""
+        fd = self._display.get_fd()
+        try:
+            while True:
+                await trio.lowlevel.wait_readable(fd)
+                self._display.read()
+                self._display.dispatch(block=False)
+                self.flush()
+        except RuntimeError:
+            self.alive = False
+
+    async def drain(self) -> None:
+        """Flush again whenever a stalled compositor reads again."""
+        fd = self._display.get_fd()
+        while True:
+            await self._stalled_event.wait()
+            await trio.lowlevel.wait_writable(fd)
+            if not self.alive:
+                return
+            if self._display.flush() >= 0:
+                self._stalled_event = trio.Event()
+                self.stalled = False
+                self.on_recovered()
+            else:
+                await trio.sleep(0.005)  # writable, yet not for all of it
+
+
+def _remember_name(output: Any, name: str) -> None:
+    output.user_data = name
+
+
+def _nothing() -> None:
+    """Do nothing on recovery."""
+
+
+@asynccontextmanager
+async def open_wayland(socket_path: str) -> AsyncGenerator[WaylandConnection]:
+    """Connect, learn globals and outputs, and disconnect at the end.
+
+    Raises EnvironmentProblem if nobody listens or answers. A compositor that dies later only turns ``alive``
+    False: whoever captures from it notices first.
+    """
+    try:
+        stream = await trio.open_unix_socket(socket_path)
+    except OSError as error:
+        raise EnvironmentProblem(f"no compositor answers on {socket_path}: {error.strerror}") from error
+    async with stream:
+        display = Display(os.dup(stream.socket.fileno()))
+    display.connect()
+    try:
+        async with trio.open_nursery() as nursery:
+            connection = WaylandConnection(display)
+            nursery.start_soon(connection.read)
+            nursery.start_soon(connection.drain)
+            try:
+                await connection.roundtrip()
+                await connection.roundtrip()  # the second one brings the names of the outputs just bound
+                yield connection
+                connection.flush()
+            finally:
+                nursery.cancel_scope.cancel()
+    finally:
+        # Without this the interpreter crashes at exit: proxies outlive the library's state.
+        connection.registry.destroy()
+        display.disconnect()
