@@ -91,7 +91,7 @@ def normalise_temporal_unit(data: bytes, is_key: bool, sequence_header: bytes = 
     """
     try:
         units = parse_obus(data)
-        spare = parse_obus(sequence_header)
+        spare = parse_obus(sequence_header) if is_key and not _has_sequence_header(units) else []
     except RemoteProtocolError as error:
         raise LocalProtocolError(f"encoder made no AV1 temporal unit: {error}") from error
     if is_key_frame(units) != is_key:
@@ -103,6 +103,10 @@ def normalise_temporal_unit(data: bytes, is_key: bool, sequence_header: bytes = 
             raise LocalProtocolError("AV1 key frame has no sequence header")
         kept = [headers[0], *(unit for unit in kept if unit.obu_type != ObuType.SEQUENCE_HEADER)]
     return b"".join(map(build_obu, kept))
+
+
+def _has_sequence_header(units: list[Obu]) -> bool:
+    return any(unit.obu_type == ObuType.SEQUENCE_HEADER for unit in units)
 
 
 def build_obu(unit: Obu) -> bytes:
