@@ -11,6 +11,7 @@ from rich.table import Table
 from punktfunk import paths
 from punktfunk.config_loading import load_settings
 from punktfunk.control import admin_client
+from punktfunk.log import printable
 
 ANSWER_S = 10.0
 PAIRING_S = 60.0
@@ -27,7 +28,7 @@ def ask(state: Path | None, request: dict[str, object], timeout_s: float = ANSWE
 def pair(pin: str, name: str | None, address: str | None, state: Path | None) -> None:
     """Give the host the PIN that a client shows."""
     answer = ask(state, {"verb": "pair", "pin": pin, "name": name, "address": address}, PAIRING_S)
-    print(f"paired: {answer.get('name') or name or 'client'}")
+    print(f"paired: {printable(answer.get('name') or name or 'client')}")
 
 
 def list_clients(state: Path | None, *, as_json: bool) -> None:
@@ -75,5 +76,5 @@ def list_apps(state: Path | None, *, as_json: bool) -> None:
 def _print_table(header: tuple[str, ...], rows: list[list[str]]) -> None:
     table = Table(*header, box=box.SIMPLE, pad_edge=False)
     for row in rows:
-        table.add_row(*map(str, row))
+        table.add_row(*map(printable, row))
     Console(highlight=False, markup=False).print(table)

@@ -38,14 +38,18 @@ def lines_of(loaded: LoadedSettings, *, explain: bool) -> list[str]:
 
 
 def toml_value(value: object) -> str:
-    """Write a JSON-like value as TOML. JSON's strings are TOML's basic strings, so only tables differ."""
+    """Write a JSON-like value as TOML.
+
+    JSON's strings are TOML's basic strings but for two things: TOML has no surrogate pairs, so nothing is
+    escaped that need not be, and it wants DEL escaped.
+    """
     if isinstance(value, Mapping):
         return (
-            "{" + ", ".join(f"{json.dumps(key)} = {toml_value(inner)}" for key, inner in value.items()) + "}"
+            "{" + ", ".join(f"{toml_value(key)} = {toml_value(inner)}" for key, inner in value.items()) + "}"
         )
     if isinstance(value, list):
         return "[" + ", ".join(toml_value(inner) for inner in value) + "]"
-    return json.dumps(value)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def path() -> None:

@@ -4,10 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-import trio
-
 from punktfunk.config_loading import load_settings
-from punktfunk.control import host
 from punktfunk.control.holders import refuse_held_ports
 from punktfunk.log import printable, set_up_logging
 
@@ -17,6 +14,11 @@ def serve(flags: Mapping[str, object], config_file: Path | None) -> None:
     settings = load_settings(flags, file=config_file).settings
     set_up_logging(settings.log_level)
     refuse_held_ports(settings.port, settings.bind)
+
+    import trio
+
+    from punktfunk.control import host
+
     trio.run(partial(host.serve, settings, report=report))
 
 

@@ -8,6 +8,7 @@ import os
 import pwd
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
@@ -148,15 +149,18 @@ def _owners(inodes: set[int], proc: Path) -> dict[int, tuple[str, int]]:
     for folder in proc.iterdir():
         if not folder.name.isdigit():
             continue
-        try:
-            links = [str(entry.readlink()) for entry in (folder / "fd").iterdir()]
-            name = _process_name(folder)
-        except OSError:  # another user's process, or one that ended meanwhile
-            continue
-        for link in links:
-            match = _SOCKET_LINK.fullmatch(link)
-            if match and int(match[1]) in inodes:
-                found[int(match[1])] = (name, int(folder.name))
+        with suppress(OSError):  # another user's process, or one that ended meanwhile
+            for inode in inodes & _socket_inodes(folder / "fd"):
+                found[inode] = (_process_name(folder), int(folder.name))
+    return found
+
+
+def _socket_inodes(descriptors: Path) -> set[int]:
+    found = set()
+    for entry in descriptors.iterdir():
+        with suppress(OSError):  # closed meanwhile, as the descriptor of this very listing is
+            if match := _SOCKET_LINK.fullmatch(str(entry.readlink())):
+                found.add(int(match[1]))
     return found
 
 

@@ -101,7 +101,7 @@ def _nftables(ports: dict[str, list[int]], run: Run, _root: Path) -> Finding | N
     if answer is None or answer.exit_code != 0:
         return None
     try:
-        entries = json.loads(answer.output)["nftables"]
+        entries = list(json.loads(answer.output)["nftables"])
     except (ValueError, KeyError, TypeError):
         return None
     for chain in (entry["chain"] for entry in entries if "chain" in entry):
