@@ -107,6 +107,9 @@ class Settings(_Frozen):
     session_takeover: Flag = Field(
         default=True, description="a paired client may take over a session that another one left"
     )
+    resume_timeout_s: Whole = Field(
+        default=600, ge=10, le=86400, description="seconds that an app without a client waits for its return"
+    )
     discovery: Flag = Field(default=True, description="announce the host by mDNS")
     realtime_priority: Whole = Field(
         default=20, ge=0, le=99, description="realtime priority of the sending thread; 0 asks for none"

@@ -1,0 +1,84 @@
+"""Every check, by name. ``nox`` runs what a commit needs; ``nox -l`` lists the rest.
+
+``scripts/test`` runs the same checks with all set-up; these sessions are for whoever has Python and sway.
+"""
+
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.default_venv_backend = "uv|virtualenv"
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Format, style, import directions, kernels and their twins."""
+    session.install("-e", ".[lint]")
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    session.run("lint-imports")
+    session.run("python", "scripts/check_kernels.py")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy, strict."""
+    session.install("-e", ".[lint]")
+    session.run("mypy")
+
+
+def _pytest(session: nox.Session, *words: str, **environ: str) -> None:
+    """Run tests against the installed package: beside a copy of the tests there is no punktfunk folder."""
+    session.install(".[test,peers]")
+    copy = Path(session.create_tmp()) / "tests-only"
+    shutil.rmtree(copy, ignore_errors=True)
+    ignored = shutil.ignore_patterns("punktfunk", ".*", "__pycache__", "*.egg-info", "build", "dist")
+    shutil.copytree(Path.cwd(), copy, ignore=ignored)
+    session.chdir(copy)
+    session.run("pytest", *words, *session.posargs, env=environ)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Everything that needs no peer."""
+    _pytest(session)
+
+
+@nox.session(default=False)
+def peers(session: nox.Session) -> None:
+    """Stream to real Moonlight cores, from the test card and from sway. Not as root: sway refuses."""
+    _pytest(session, "-m", "peer and not slow")
+
+
+@nox.session(default=False)
+def faults(session: nox.Session) -> None:
+    """Break things on purpose and look for leftovers."""
+    _pytest(session, "-m", "fault and not slow")
+
+
+@nox.session(default=False)
+def kernels_checked(session: nox.Session) -> None:
+    """Kernel tests with Numba's bounds checks compiled in."""
+    _pytest(session, "tests/realtime/kernels", NUMBA_BOUNDSCHECK="1", NUMBA_CACHE_DIR=session.create_tmp())
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Benchmarks, all or those named: ``nox -s bench -- fec8 startup``. Rows land in .bench/NAME.json."""
+    session.install(".[test,peers]")
+    rows = Path(".bench")
+    rows.mkdir(exist_ok=True)
+    names = session.posargs or sorted(
+        path.stem for path in Path("benchmarks").glob("*.py") if "__main__" in path.read_text("utf-8")
+    )
+    for name in names:
+        session.run("python", "-m", f"benchmarks.{name}", "--json", str(rows / f"{name}.json"))
+
+
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Pages made from docstrings and from the settings' schema, into docs/reference."""
+    session.install("-e", ".")
+    session.run("python", "scripts/make_docs.py", "docs/reference")
