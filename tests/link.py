@@ -59,6 +59,7 @@ class Network:
     links: dict[Any, Link] = field(default_factory=dict)
     events: dict[Any, list[Any]] = field(default_factory=dict)
     on_event: Any = None
+    largest_bytes: int = 0
 
     def __post_init__(self) -> None:
         self._machines: dict[Any, Any] = {}
@@ -86,6 +87,7 @@ class Network:
         """Put everything that the machines want sent on the wire."""
         for source, machine in self._machines.items():
             for target, data in machine.datagrams():
+                self.largest_bytes = max(self.largest_bytes, len(data))
                 for when_ns in self.links.get(target, self.link).arrivals(self.now_ns):
                     heapq.heappush(self._in_flight, (when_ns, next(self._count), source, target, data))
 
@@ -94,7 +96,7 @@ class Network:
         self.flush()
         deadlines = [m.deadline_ns() for m in self._machines.values()]
         times = [d for d in deadlines if d is not None] + [entry[0] for entry in self._in_flight[:1]]
-        next_ns = min(times, default=until_ns)
+        next_ns = min(times, default=until_ns + 1)
         if next_ns > until_ns:
             self.now_ns = until_ns
             return False

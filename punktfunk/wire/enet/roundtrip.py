@@ -3,7 +3,7 @@
 INITIAL_MEAN_NS = 500_000_000  # ENet's own first guess
 MINIMUM_TIMEOUT_NS = 20_000_000  # below it a busy peer looks lossy
 MAXIMUM_TIMEOUT_NS = 1_000_000_000  # an outage is noticed to be over within a second
-_BACKOFF_LIMIT = 8
+_BACKOFF_LIMIT = 64
 
 
 class RoundTrip:
