@@ -1,7 +1,7 @@
 """Windows virtual-key codes to evdev codes: which key of a US keyboard a client means.
 
 Moonlight normalises keys to the US layout: VK_Q is the key right of Tab whatever is printed on it, and the
-host's keymap then gives it its meaning. Codes: "Virtual-Key Codes" of the Windows documentation; evdev numbers
+host's keymap then gives it its meaning. Codes: "Virtual-Key Codes" of the Windows documentation; numbers
 of linux/input-event-codes.h. Codes above 247 have no place in an X keymap and are left out.
 """
 
