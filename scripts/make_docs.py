@@ -30,17 +30,16 @@ def wire_page(package: Path) -> str:
 
 
 def settings_page() -> str:
-    """Tabulate all settings."""
+    """Make a table of all settings."""
     rows = ["# Settings\n", "| key | allowed | default | meaning |", "|---|---|---|---|"]
     for key in Settings.model_fields:
         schema = schema_at((key,))
         default = toml_value(schema["default"]) if "default" in schema else "depends on the machine"
         default = "unset" if default == "null" else default
-
         rows.append(f"| `{key}` | {describe_type(schema)} | {default} | {schema['description']} |")
     rows.append(
-        "\nEach is also an environment variable, such as `PUNKTFUNK_PORT`. Flags are stronger than variables, "
-        "variables stronger than the file."
+        "\nEach is also an environment variable, such as `PUNKTFUNK_PORT`. Flags are stronger than "
+        "variables, variables stronger than the file."
     )
     return "\n".join(rows) + "\n"
 
