@@ -24,10 +24,11 @@ from punktfunk.config import Settings
 from punktfunk.errors import ConfigError
 
 ENVIRONMENT_PREFIX = "PUNKTFUNK_"
-OTHER_VARIABLES = frozenset({"PUNKTFUNK_CONFIG", "PUNKTFUNK_SIMD"})
-"""Variables with our prefix that are no settings: the file to read, and the kernels' instruction set."""
-SESSION_VARIABLES = ("PUNKTFUNK_APP_", "PUNKTFUNK_CLIENT_", "PUNKTFUNK_SESSION_", "PUNKTFUNK_TEST_")
-"""What apps and tests see; a ``punktfunk`` started inside a stream must not trip over them."""
+OTHER_VARIABLES = frozenset(
+    {"PUNKTFUNK_APP", "PUNKTFUNK_CONFIG", "PUNKTFUNK_KERNEL_CACHE", "PUNKTFUNK_SIMD", "PUNKTFUNK_TRIXIE"}
+)
+"""Variables with our prefix that are no settings: the mark of apps (a ``punktfunk`` started inside a stream must
+not trip over it), the file to read, the kernels' cache and instruction set, the tree with the newer sway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +107,7 @@ def _read_environment(environ: Mapping[str, str]) -> dict[str, object]:
             name.removeprefix(ENVIRONMENT_PREFIX).lower(), text
         )
         for name, text in environ.items()
-        if name.startswith(ENVIRONMENT_PREFIX)
-        and name not in OTHER_VARIABLES
-        and not name.startswith(SESSION_VARIABLES)
+        if name.startswith(ENVIRONMENT_PREFIX) and name not in OTHER_VARIABLES
     }
 
 

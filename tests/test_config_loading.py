@@ -114,7 +114,7 @@ def test_environment_text_becomes_the_type_of_its_key():
 
 
 def test_variables_of_kernels_sessions_and_other_programs_are_not_settings():
-    load_settings(environ={"PUNKTFUNK_SIMD": "avx2", "PUNKTFUNK_APP_NAME": "x", "PATH": "/bin"})
+    load_settings(environ={"PUNKTFUNK_SIMD": "avx2", "PUNKTFUNK_APP": "x", "PATH": "/bin"})
 
 
 def test_apps_are_read_whole(file):

@@ -165,11 +165,11 @@ def _socket_inodes(descriptors: Path) -> set[int]:
 
 
 def _process_name(folder: Path) -> str:
-    """Name a process as people know it: the script that an interpreter runs rather than the interpreter."""
+    """Name a process as people know it: what a Python interpreter runs rather than the interpreter."""
     words = (folder / "cmdline").read_bytes().split(b"\0")
-    names = [os.path.basename(os.fsdecode(word)) for word in words[:2] if word]  # noqa: PTH119 -- no file
-    if len(names) == 2 and names[0].startswith("python") and not names[1].startswith("-"):
-        return names[1]
+    names = [os.path.basename(os.fsdecode(word)) for word in words[:3] if word]  # noqa: PTH119 -- no file
+    if len(names) > 1 and names[0].startswith("python"):
+        return names[-1] if names[1] == "-m" else names[1]
     return names[0] if names else (folder / "comm").read_text("utf-8", "replace").strip()
 
 

@@ -93,9 +93,10 @@ def test_another_users_process_is_known_by_its_user_only(proc):
 
 def test_a_python_program_is_known_by_its_script(proc):
     folder = proc(tcp=[row("0.0.0.0", BASE, "0A")])
-    (folder / "4242/cmdline").write_bytes(b"/opt/venv/bin/python3.11\0/opt/venv/bin/punktfunk\0serve\0")
-    (holder,) = port_holders(BASE, ["::"], proc=folder)
-    assert holder.process == "punktfunk"
+    for words in (b"/opt/venv/bin/punktfunk\0serve\0", b"-m\0punktfunk\0serve\0"):
+        (folder / "4242/cmdline").write_bytes(b"/opt/venv/bin/python3.11\0" + words)
+        (holder,) = port_holders(BASE, ["::"], proc=folder)
+        assert holder.process == "punktfunk"
 
 
 def test_a_real_listener_of_this_process_is_found():
