@@ -27,8 +27,8 @@ ENVIRONMENT_PREFIX = "PUNKTFUNK_"
 OTHER_VARIABLES = frozenset(
     {"PUNKTFUNK_APP", "PUNKTFUNK_CONFIG", "PUNKTFUNK_KERNEL_CACHE", "PUNKTFUNK_SIMD", "PUNKTFUNK_TRIXIE"}
 )
-"""Variables with our prefix that are no settings: the mark of apps (a ``punktfunk`` started inside a stream must
-not trip over it), the file to read, the kernels' cache and instruction set, the tree with the newer sway."""
+"""Variables with our prefix that are no settings: the mark of apps (a ``punktfunk`` started inside a stream
+must not trip over it), the file, the kernels' cache and instruction set, the tree with the newer sway."""
 
 
 @dataclass(frozen=True, slots=True)
