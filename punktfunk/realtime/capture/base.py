@@ -1,0 +1,62 @@
+"""What every source of pictures looks like to pf-capture, and which one belongs to a description."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from punktfunk.plan import FrameSource, TestcardSource
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedFrame:
+    """One picture, valid until ``release`` is called.
+
+    pixels       (height, width) uint32, each 0xXXRRGGBB as a number: BGRx in memory on little-endian machines
+    captured_ns  CLOCK_MONOTONIC when the picture was taken
+    release      gives the memory back to its owner; to be called exactly once
+    """
+
+    pixels: "NDArray[np.uint32]"
+    captured_ns: int
+    release: Callable[[], None]
+
+
+class Capture(Protocol):
+    """A source of pictures. All of it runs on one thread, pf-capture."""
+
+    def open(self) -> None:
+        """Connect to the source; EnvironmentProblem where it is not there."""
+
+    def next(self, timeout_ns: int, wake_fd: int) -> CapturedFrame | None:
+        """Wait for the next picture; None after ``timeout_ns`` or as soon as ``wake_fd`` is readable.
+
+        EnvironmentProblem when the source is gone for good.
+        """
+
+    def close(self) -> None:
+        """Give everything back. Harmless when ``open`` failed or never ran."""
+
+
+def open_capture(source: FrameSource) -> Capture:
+    """Connect to a source; the caller closes the capture. EnvironmentProblem where it cannot be."""
+    capture = _capture_of(source)
+    try:
+        capture.open()
+    except BaseException:
+        capture.close()
+        raise
+    return capture
+
+
+def _capture_of(source: FrameSource) -> Capture:
+    if isinstance(source, TestcardSource):
+        from punktfunk.realtime.capture.testcard import TestcardCapture
+
+        return TestcardCapture(source)
+    from punktfunk.realtime.capture.wayland import WaylandCapture
+
+    return WaylandCapture(source)

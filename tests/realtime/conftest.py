@@ -1,0 +1,1 @@
+"""Makes `from stream_helpers import ...` work from the folders below."""
