@@ -1,0 +1,204 @@
+import pytest
+
+from punktfunk.plan import FrameType
+from punktfunk.realtime.encode.base import AccessUnit
+from punktfunk.realtime.encode.loop import LOWEST_BITRATE_BPS, EncodeLoop, Fate, Orders
+
+MS = 1_000_000
+
+
+class Picture:
+    def __init__(self, name):
+        self.name = name
+        self.captured_ns = 0
+
+
+class Slot:
+    """A LatestFrame on the virtual clock: waiting moves it on."""
+
+    dropped_count = 0
+
+    def __init__(self):
+        self.now_ns = 10**9
+        self.waiting = []
+        self.back = []
+        self.waits_ms = []
+
+    def clock_ns(self):
+        return self.now_ns
+
+    def put(self, name, captured_ns=None):
+        picture = Picture(name)
+        picture.captured_ns = self.now_ns if captured_ns is None else captured_ns
+        self.waiting.append(picture)
+
+    def take(self, timeout_ns):
+        if self.waiting:
+            return self.waiting.pop()
+        self.waits_ms.append(timeout_ns // MS)
+        self.now_ns += timeout_ns
+        return None
+
+    def give_back(self, picture):
+        self.back.append(picture.name)
+
+
+class Coder:
+    def __init__(self, slot):
+        self.slot = slot
+        self.frames = []
+        self.bitrates = []
+        self.force_key = True
+
+    def encode(self, picture, *, key):
+        self.slot.now_ns += 4 * MS
+        key = key or self.force_key
+        self.force_key = False
+        self.frames.append((picture.name, key))
+        return [AccessUnit(b"unit", key)]
+
+    def set_bitrate(self, bitrate_bps):
+        self.bitrates.append(bitrate_bps)
+        self.force_key = True
+
+
+class Receiver:
+    def __init__(self):
+        self.pushed = []
+        self.fate = Fate.SENT
+        self.wishes = 0
+
+    def push(self, access_unit, frame_type, captured_ns, timestamp_90k):
+        self.pushed.append((frame_type, captured_ns, timestamp_90k))
+        return self.fate
+
+    def needs_key(self):
+        wished, self.wishes = self.wishes > 0, 0
+        return wished
+
+
+class World:
+    def __init__(self):
+        self.slot = Slot()
+        self.encoder = Coder(self.slot)
+        self.sink = Receiver()
+        self.orders = Orders(8_000_000)
+        self.orders.sending = True
+        self.loop = EncodeLoop(self.slot, self.encoder, self.sink, self.orders, self.slot.clock_ns)
+
+    def show(self, name):
+        self.slot.put(name)
+        self.loop.step()
+
+    def pass_time(self, milliseconds):
+        end_ns = self.slot.now_ns + milliseconds * MS
+        while self.slot.now_ns < end_ns:
+            self.loop.step()
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+def test_pictures_become_access_units_and_go_back(world):
+    world.show("a")
+    world.slot.now_ns += 16 * MS
+    world.show("b")
+    assert world.encoder.frames == [("a", True), ("b", False)]
+    assert [entry[0] for entry in world.sink.pushed] == [FrameType.IDR, FrameType.PREDICTED]
+    assert world.slot.back == ["a"]
+    assert world.sink.pushed[1][1] == 10**9 + 20 * MS
+    assert world.sink.pushed[1][2] - world.sink.pushed[0][2] == 20 * 90
+
+
+def test_nothing_is_encoded_for_nobody(world):
+    world.orders.sending = False
+    world.show("a")
+    world.pass_time(3000)
+    assert world.encoder.frames == []
+    world.orders.sending = True
+    world.orders.key_request_count += 1
+    world.loop.step()
+    assert world.encoder.frames == [("a", True)]
+
+
+def test_a_still_picture_is_repeated_with_a_fresh_stamp(world):
+    world.show("a")
+    world.pass_time(4000)
+    counters = world.loop.counters()
+    assert 9 <= counters["repeated_frames"] <= 12
+    assert counters["encoded_frames"] == counters["repeated_frames"] + 1
+    assert counters["key_frames"] == 1
+    stamps = [entry[1] for entry in world.sink.pushed]
+    assert stamps == sorted(set(stamps))
+
+
+def test_a_request_on_a_still_screen_is_answered_from_the_last_picture_at_once(world):
+    world.show("a")
+    world.pass_time(1000)
+    world.orders.key_request_count += 1
+    before_ns = world.slot.now_ns
+    world.slot.take = lambda _timeout_ns: None  # the nudge ends the wait early
+    world.loop.step()
+    assert world.encoder.frames[-1] == ("a", True)
+    assert world.slot.now_ns - before_ns == 4 * MS
+
+
+def test_requests_are_limited_in_rate_but_not_forgotten(world):
+    for number in range(30):
+        world.orders.key_request_count += 1
+        world.show(str(number))
+        world.slot.now_ns += 6 * MS
+    assert 3 <= world.loop.counters()["key_frames"] <= 4
+    world.pass_time(200)
+    keys = [key for _, key in world.encoder.frames]
+    assert keys[-1] or keys[-2] or keys[-3]
+
+
+def test_the_sender_may_want_a_key_frame(world):
+    world.show("a")
+    world.pass_time(300)
+    world.sink.wishes = 1
+    world.show("b")
+    assert world.encoder.frames[-1] == ("b", True)
+
+
+def test_a_broken_chain_is_mended_by_a_key_frame(world):
+    world.show("a")
+    world.slot.now_ns += 200 * MS
+    world.sink.fate = Fate.BROKE_CHAIN
+    world.show("b")
+    world.sink.fate = Fate.SENT
+    world.show("c")
+    assert world.encoder.frames == [("a", True), ("b", False), ("c", True)]
+    assert world.encoder.bitrates == []
+
+
+def test_an_oversize_frame_is_followed_by_a_smaller_key_frame_and_control_has_the_last_word(world):
+    world.sink.fate = Fate.OVERSIZE
+    world.show("a")
+    world.slot.now_ns += 200 * MS
+    world.sink.fate = Fate.SENT
+    world.show("b")
+    assert world.encoder.bitrates == [4_000_000]
+    assert world.encoder.frames[-1] == ("b", True)
+    assert world.loop.counters()["oversize_frames"] == 1
+    assert world.loop.counters()["bitrate_bps"] == 4_000_000
+    world.orders.bitrate_bps = 6_000_000
+    world.show("c")
+    assert world.encoder.bitrates == [4_000_000, 6_000_000]
+
+
+def test_the_rate_never_falls_below_what_can_be_looked_at(world):
+    world.sink.fate = Fate.OVERSIZE
+    for number in range(20):
+        world.show(str(number))
+    assert min(world.encoder.bitrates) == LOWEST_BITRATE_BPS
+
+
+def test_stop_ends_the_loop(world):
+    world.show("a")
+    world.orders.stop = True
+    world.loop.run()
+    assert len(world.encoder.frames) == 1
