@@ -22,6 +22,7 @@ from punktfunk.control.doctor.picture import (
     examine_audio,
     examine_gpu,
     no_compositor,
+    sway_version,
 )
 from punktfunk.errors import PunktfunkError
 
@@ -63,4 +64,6 @@ def _display(settings: Settings) -> list[Finding]:
         backend, reason, version = trio.run(choose)
     except PunktfunkError as error:
         return [no_compositor(error)]
+    if backend == "sway" and not version:
+        version = sway_version(run_command)
     return [compositor_finding(backend, reason), capture_finding(backend, version)]

@@ -5,12 +5,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from punktfunk.control.doctor.finding import Finding, Status, read_text
+from punktfunk.control.doctor.finding import Finding, Run, Status, read_text
 from punktfunk.errors import PunktfunkError
 from punktfunk.plan import Codec
 
 GPU_VENDORS = {"0x10de": "NVIDIA", "0x1002": "AMD", "0x8086": "Intel", "0x1af4": "virtio", "0x1234": "QEMU"}
 SWAY_WITH_EXT_CAPTURE = (1, 12)
+LONGEST_REASON = 60
+
+
+class Refusal(Protocol):
+    """An encoder that does not work here."""
+
+    @property
+    def encoder_name(self) -> str:
+        """FFmpeg's name of the encoder."""
+
+    @property
+    def reason(self) -> str:
+        """Why it does not work."""
 
 
 class EncoderReport(Protocol):
@@ -31,6 +44,10 @@ class EncoderReport(Protocol):
     @property
     def reason(self) -> str:
         """Why this one, or why none."""
+
+    @property
+    def refused(self) -> Sequence[Refusal]:
+        """Better ones that were tried before."""
 
 
 def compositor_finding(backend: str, reason: str) -> Finding:
@@ -59,6 +76,12 @@ def no_compositor(error: PunktfunkError) -> Finding:
     )
 
 
+def sway_version(run: Run) -> str:
+    """Ask the installed sway, as none runs yet; empty where it does not say."""
+    answer = run(["sway", "--version"])
+    return answer.output.strip().removeprefix("sway version ").partition("-")[0] if answer else ""
+
+
 def capture_finding(backend: str, version: str) -> Finding:
     """Say how frames leave the compositor."""
     if backend == "testcard":
@@ -79,16 +102,17 @@ def encoder_findings(reports: Sequence[EncoderReport]) -> list[Finding]:
 def _encoder_finding(report: EncoderReport) -> Finding:
     check = f"encoder {report.codec.value}"
     vital = report.codec is Codec.H264
+    tried = "".join(f"; not {refusal.encoder_name}: {_short(refusal.reason)}" for refusal in report.refused)
     if report.encoder_name is None:
         return Finding(
             check,
             Status.MISSING,
-            report.reason,
+            report.reason + tried,
             "No client can be served." if vital else "This codec is not offered.",
             "Reinstall punktfunk's Python packages: the PyAV wheel brings libx264." if vital else "",
             vital=vital,
         )
-    found = f"{report.encoder_name}: {report.reason}"
+    found = f"{report.encoder_name}: {report.reason}{tried}"
     if report.hardware:
         return Finding(check, Status.OK, found)
     if vital:
@@ -106,6 +130,12 @@ def _encoder_finding(report: EncoderReport) -> Finding:
         found,
         f"Only the CPU can encode it, so it is offered only with {setting} = true.",
     )
+
+
+def _short(reason: str) -> str:
+    """Keep the first line of a library's complaint."""
+    line = reason.strip().partition("\n")[0]
+    return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 3] + "..."
 
 
 def examine_gpu(reports: Sequence[EncoderReport], root: Path = Path("/")) -> list[Finding]:

@@ -6,7 +6,7 @@ import pytest
 from punktfunk.commands.doctor import lines_of
 from punktfunk.config import Settings
 from punktfunk.control import doctor
-from punktfunk.control.doctor.finding import Finding, Status, run_command
+from punktfunk.control.doctor.finding import Answer, Finding, Status, run_command
 from punktfunk.control.doctor.machine import examine_kernels, examine_realtime, try_fifo
 from punktfunk.control.doctor.network import examine_buffers, examine_ports
 from punktfunk.control.doctor.picture import (
@@ -16,13 +16,14 @@ from punktfunk.control.doctor.picture import (
     examine_audio,
     examine_gpu,
     no_compositor,
+    sway_version,
 )
 from punktfunk.errors import EnvironmentProblem, PunktfunkError
 from punktfunk.plan import Codec
 
 
-def report(codec=Codec.H264, name="libx264", *, hardware=False, reason="first that works"):
-    return SimpleNamespace(codec=codec, encoder_name=name, hardware=hardware, reason=reason)
+def report(codec=Codec.H264, name="libx264", *, hardware=False, reason="first that works", refused=()):
+    return SimpleNamespace(codec=codec, encoder_name=name, hardware=hardware, reason=reason, refused=refused)
 
 
 def test_only_a_missing_vital_thing_stops_serve():
@@ -57,6 +58,21 @@ def test_software_encoders_are_told_with_their_price():
     assert "software_hevc = true" in hevc.consequence
     (hardware,) = encoder_findings([report(name="h264_nvenc", hardware=True)])
     assert hardware.status is Status.OK
+
+
+def test_refused_encoders_are_named_with_a_short_reason():
+    refusal = SimpleNamespace(encoder_name="h264_nvenc", reason="Cannot load libcuda.so.1\n" + "x" * 500)
+    (finding,) = encoder_findings([report(refused=[refusal])])
+    assert finding.found == "libx264: first that works; not h264_nvenc: Cannot load libcuda.so.1"
+    refusal.reason = "y" * 500
+    (finding,) = encoder_findings([report(name=None, refused=[refusal])])
+    assert finding.found.endswith("yyy...")
+    assert len(finding.found) < 120
+
+
+def test_the_installed_sway_tells_its_version():
+    assert sway_version(lambda _: Answer(0, "sway version 1.10.1-1\n")) == "1.10.1"
+    assert sway_version(lambda _: None) == ""
 
 
 def gpu(root, name="renderD128", vendor="0x8086", driver="i915", mode=0o666):
