@@ -52,7 +52,7 @@ from punktfunk.control.system.journal import Journal
 from punktfunk.control.trust import ClientBook, PairedClient
 from punktfunk.plan import AudioSource, Pacing, RealtimePlan
 from punktfunk.realtime import prepare_process
-from punktfunk.wire.enet.events import HostConfig
+from punktfunk.wire.enet.events import Event, HostConfig
 from punktfunk.wire.enet.host import Host as EnetHost
 from punktfunk.wire.gamestream.feedback import TerminationCode
 
@@ -277,10 +277,14 @@ class _Host:
 
 async def _start_control(nursery: trio.Nursery, control: ControlPlane, bound: BoundSocket) -> None:
     machine = EnetHost(HostConfig(), secrets.token_bytes, control.admits)
-    endpoint: EnetEndpoint = await nursery.start(
-        run_enet, machine, trio.socket.from_stdlib_socket(bound.socket), control.handle
-    )
-    control.add_endpoint(endpoint)
+    opened: list[EnetEndpoint] = []
+
+    def handle(event: Event) -> None:
+        for endpoint in opened:  # none before start returns: nobody is admitted until then
+            control.handle(endpoint, event)
+
+    opened.append(await nursery.start(run_enet, machine, bound.socket, handle))
+    control.add_endpoint(opened[0])
 
 
 @asynccontextmanager

@@ -81,7 +81,7 @@ async def _run_agreed(
         injector = await stack.enter_async_context(open_injector(output))
         pipeline = await stack.enter_async_context(running_video(plan, video_socket.socket.fileno()))
         sound = await stack.enter_async_context(running_audio(agreement.audio, audio_socket.socket.fileno()))
-        await stack.enter_async_context(inhibited(output, report))
+        report(f"stream {stream.number}: {await stack.enter_async_context(inhibited(output))}")
         stream.request_idr = pipeline.request_idr
         stack.enter_context(
             planes.video.route(
