@@ -164,15 +164,9 @@ def build_text_keymap(characters: list[str], codes: tuple[int, ...]) -> bytes:
     """Write a keymap whose key ``codes[i]`` types ``characters[i]``; the compositor includes the rest."""
     pairs = list(zip(codes, characters, strict=False))
     names = "".join(f"<T{code}> = {code + XKB_OFFSET};" for code, _ in pairs)
-    symbols = "".join(f"key <T{code}> {{[{_keysym_name(character)}]}};" for code, character in pairs)
+    symbols = "".join(f"key <T{code}> {{[{keysym_of(character):#x}]}};" for code, character in pairs)
     return (
         f'xkb_keymap {{ xkb_keycodes "text" {{ minimum = 8; maximum = 255; {names} }};'
         f' xkb_types "text" {{ include "complete" }}; xkb_compatibility "text" {{ include "complete" }};'
         f' xkb_symbols "text" {{ {symbols} }}; }};'
     ).encode()
-
-
-def _keysym_name(character: str) -> str:
-    return {"\n": "Return", "\r": "Return", "\t": "Tab", "\b": "BackSpace"}.get(
-        character, f"U{ord(character):04X}"
-    )
