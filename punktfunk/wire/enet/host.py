@@ -245,8 +245,9 @@ class Host:
         return events
 
     def peers(self) -> list[PeerId]:
-        """Name the connections that stand, are being opened or are being closed."""
-        return [peer_id for peer_id in self._peers if peer_id not in self._half_open]
+        """Name the connections that stand, or that we are opening or closing."""
+        silent = (State.HALF_OPEN, State.LINGERING)
+        return [peer_id for peer_id, peer in self._peers.items() if peer.state not in silent]
 
     def address(self, peer_id: PeerId) -> Address | None:
         """Say where a peer is now."""
