@@ -7,6 +7,7 @@
 MINIMUM_PYTHON="3.11"
 SERVICE_USER="punktfunk"
 STARTED=$SECONDS
+CAPABILITIES=(--inh-caps=-all)
 
 say() { printf '%s\n' "$*"; }
 step() { printf '[%3d s] %s\n' "$((SECONDS - STARTED))" "$*"; }
@@ -157,7 +158,7 @@ user_command() { # sets USER_COMMAND to the words that run $@ as RUN_USER
         kept+=("$name=${!name}")
     done
     USER_COMMAND=(
-        setpriv --reuid "$RUN_UID" --regid "$(id -g "$RUN_USER")" --init-groups --inh-caps=-all
+        setpriv --reuid "$RUN_UID" --regid "$(id -g "$RUN_USER")" --init-groups "${CAPABILITIES[@]}"
         env -i HOME="$RUN_HOME" USER="$RUN_USER" LOGNAME="$RUN_USER" SHELL=/bin/bash LANG=C.UTF-8
         PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin XDG_RUNTIME_DIR="$RUN_RUNTIME" "${kept[@]}" "$@"
     )
@@ -165,8 +166,15 @@ user_command() { # sets USER_COMMAND to the words that run $@ as RUN_USER
 
 allow_realtime() { # lets the host make its sending thread realtime; needs root, and more than a container may have
     is_root || return 0
-    prlimit --pid $$ --rtprio=60:60 2>/dev/null ||
+    prlimit --pid $$ --rtprio=60:60 2>/dev/null && return
+    # A container may keep CAP_SYS_RESOURCE for itself and still grant CAP_SYS_NICE. Second choice, because
+    # programs that count their capabilities (bubblewrap) refuse to start with one that they did not expect.
+    local words=(--inh-caps=-all,+sys_nice --ambient-caps=-all,+sys_nice)
+    if setpriv --reuid "$RUN_UID" --regid "$(id -g "$RUN_USER")" --init-groups "${words[@]}" true 2>/dev/null; then
+        CAPABILITIES=("${words[@]}")
+    else
         warn "this machine lets nobody raise RLIMIT_RTPRIO: the sending thread stays ordinary"
+    fi
 }
 
 # --- Python and the virtual environment -------------------------------------------------------------------
