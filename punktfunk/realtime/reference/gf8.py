@@ -1,5 +1,7 @@
 """GF(2^8) as the textbook has it. Slow, obvious, and the judge of ``kernels.gf8``."""
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +24,7 @@ def multiply(a: int, b: int) -> int:
     return product
 
 
+@cache
 def inverse(a: int) -> int:
     """Raise to the power of 254: every element but 0 to the power of 255 is 1."""
     result = 1
@@ -30,6 +33,7 @@ def inverse(a: int) -> int:
     return result
 
 
+@cache
 def products() -> U8:
     """All 256 x 256 products."""
     table = np.zeros((256, 256), np.uint8)

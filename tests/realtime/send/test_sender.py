@@ -242,7 +242,7 @@ def test_stop_is_prompt_in_the_middle_of_a_paced_frame() -> None:
 
 
 def test_a_waiting_frame_ends_the_pacing_of_the_one_before() -> None:
-    with streaming(pacing=Pacing.FRAME, interval_ns=10_000_000_000, capacity_bytes=1 << 19) as stream:
+    with streaming(pacing=Pacing.FRAME, interval_ns=1_000_000_000, capacity_bytes=1 << 19) as stream:
         stream.push(os.urandom(150_000))
         stream.receive(30)
         stream.push(os.urandom(1000), FrameType.PREDICTED)

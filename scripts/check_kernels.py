@@ -1,0 +1,102 @@
+"""Fail if a kernel lacks its signature, its documented arguments, or its judge: a slow twin or a model test.
+
+Reads the sources only, so it runs in milliseconds and needs no compiler. Kernels that compute have a twin of
+the same name and arguments in ``realtime/reference``; those that move bytes have the test named here.
+"""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+REALTIME = ROOT / "punktfunk" / "realtime"
+TESTS = ROOT / "tests" / "realtime"
+
+SUPPORT = {"__init__", "atomics", "cache", "jit", "layout", "simd", "system"}  # no kernels in there
+MODEL_TESTS = {
+    "frame": TESTS / "send" / "test_sender.py",
+    "mailbox": TESTS / "kernels" / "test_mailbox.py",
+    "pace": TESTS / "kernels" / "test_pace.py",
+    "ring": TESTS / "kernels" / "test_ring.py",
+    "send_loop": TESTS / "send" / "test_sender.py",
+    "udp": TESTS / "kernels" / "test_udp.py",
+}
+# Reached only through these; their datagrams are what the test reads back.
+THROUGH = {
+    "send_frame": "run",
+    "send_block": "run",
+    "protect_block": "run",
+    "note_frame": "latencies",
+    "send_loop": "run",
+}
+
+Functions = dict[str, ast.FunctionDef]
+
+
+def functions(path: Path) -> Functions:
+    """Top-level functions of a file by name."""
+    tree = ast.parse(path.read_text("utf-8"))
+    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def arguments(function: ast.FunctionDef) -> list[str]:
+    """Argument names; a leading underscore only says that a twin does not use one."""
+    return [argument.arg.lstrip("_") for argument in function.args.args]
+
+
+def is_kernel(function: ast.FunctionDef) -> bool:
+    """Whether it wears ``@kernel(signature)``."""
+    return any(ast.unparse(decorator).startswith("kernel(") for decorator in function.decorator_list)
+
+
+def complaints(module: str, kernel: ast.FunctionDef, twins: Functions) -> list[str]:
+    """Say what one public kernel lacks."""
+    name = f"{module}.{kernel.name}"
+    documented = ast.get_docstring(kernel) or ""
+    found = [
+        f"{name}: the docstring does not mention {argument.arg}"
+        for argument in kernel.args.args
+        if not re.search(rf"\b{argument.arg}\b", documented)
+    ]
+    if module in MODEL_TESTS:
+        test = MODEL_TESTS[module]
+        wanted = THROUGH.get(kernel.name, kernel.name)
+        if not test.exists() or wanted not in test.read_text("utf-8"):
+            found.append(f"{name}: no model test in {test.relative_to(ROOT)}")
+    elif kernel.name not in twins:
+        found.append(f"{name}: no twin in realtime/reference")
+    elif arguments(twins[kernel.name]) != arguments(kernel):
+        found.append(f"{name}: arguments differ from its twin's")
+    return found
+
+
+def check(kernels: Path, reference: Path) -> list[str]:
+    """Everything that is wrong with the kernels of one folder."""
+    found: list[str] = []
+    for path in sorted(kernels.glob("*.py")):
+        if path.stem in SUPPORT:
+            continue
+        twin = reference / path.name
+        twins = functions(twin) if twin.exists() else {}
+        for function in functions(path).values():
+            wears = [ast.unparse(decorator) for decorator in function.decorator_list]
+            if is_kernel(function) and not function.name.startswith("_"):
+                found += complaints(path.stem, function, twins)
+            elif not is_kernel(function) and not function.name.startswith("_") and "intrinsic" not in wears:
+                found.append(
+                    f"{path.stem}.{function.name}: wear @kernel(signature), not {wears or 'nothing'}"
+                )
+    return found
+
+
+def main() -> int:
+    """Print what is wrong; exit status."""
+    found = check(REALTIME / "kernels", REALTIME / "reference")
+    for line in found:
+        print(line)
+    return bool(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from punktfunk.errors import EnvironmentProblem
+from punktfunk.realtime import selfcheck, warm
+from punktfunk.realtime.kernels import convert, gf8, pack, seal
+
+
+def test_the_list_of_modules_is_complete() -> None:
+    kernels = {path.stem for path in (Path(warm.__file__).parent / "kernels").glob("*.py")}
+    support = {"__init__", "atomics", "cache", "jit", "layout", "simd", "system"}
+    assert set(warm.KERNEL_MODULES) == kernels - support
+
+
+def test_compiling_reports_every_step_and_leaves_the_cache_warm() -> None:
+    steps: list[warm.WarmStep] = []
+    warm.compile_in_child(steps.append)
+    assert [step.name for step in steps] == list(warm.KERNEL_MODULES)
+    assert [step.done for step in steps] == list(range(1, len(steps) + 1))
+    assert warm.is_warm()
+
+
+def test_a_child_that_fails_is_an_environment_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUNKTFUNK_SIMD", "mmx")
+    with pytest.raises(EnvironmentProblem, match="mmx is no SIMD mode"):
+        warm.compile_in_child(print)
+
+
+def test_the_kernels_agree_with_their_twins() -> None:
+    warm.self_check()
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        (gf8, "multiply_rows"),
+        (gf8, "fill_cauchy"),
+        (pack, "plan_blocks"),
+        (pack, "write_frame_header"),
+        (pack, "cut_block"),
+        (pack, "finish_block"),
+        (seal, "seal_rows"),
+        (convert, "convert_i420"),
+        (convert, "convert_nv12"),
+    ],
+)
+def test_a_kernel_that_is_wrong_is_named(
+    module: ModuleType, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = getattr(module, name)
+
+    def wrong(*arguments: Any) -> Any:
+        code = right(*arguments)
+        output = arguments[2] if module is convert else arguments[0]
+        output.reshape(-1)[0] ^= 1
+        return code
+
+    monkeypatch.setattr(module, name, wrong)
+    assert selfcheck.differing() == [module.__name__.rpartition(".")[2]]
+    with pytest.raises(EnvironmentProblem, match="differ from their twins"):
+        warm.self_check()
