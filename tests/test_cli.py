@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -197,3 +198,27 @@ def test_apps_are_listed(host, monkeypatch, capsys):
     host[1]["apps.list"] = {"apps": [{"app_id": 7, "title": "Desktop", "command": ""}]}
     run_main(monkeypatch, "apps", "list")
     assert "Desktop" in capsys.readouterr().out
+
+
+def test_warm_shows_progress_and_the_check(monkeypatch, capsys):
+    from punktfunk.commands import warm
+
+    steps = [SimpleNamespace(name=name, done=done, total=2) for done, name in enumerate(("pace", "gf8"), 1)]
+    checked = []
+    kernels = SimpleNamespace(
+        is_warm=lambda: False,
+        compile_in_child=lambda progress: [progress(step) for step in steps],
+        self_check=lambda: checked.append(True),
+        simd_mode=lambda: "avx2",
+        cache_problems=lambda: ("the cache is read-only",),
+    )
+    monkeypatch.setattr(warm, "realtime", kernels)
+    assert run_main(monkeypatch, "warm") == cli.DONE
+    shown = capsys.readouterr().out
+    assert "2/2" in shown
+    assert "the cache is read-only" in shown
+    assert shown.endswith("checked against their twins (avx2)\n")
+    kernels.is_warm = lambda: True
+    run_main(monkeypatch, "warm")
+    assert "already compiled" in capsys.readouterr().out
+    assert len(checked) == 2

@@ -24,6 +24,8 @@ def warm(console: Console | None = None) -> None:
     else:
         _compile(console)
         console.print(f"kernels: compiled in {time.monotonic() - began_s:.0f} s")
+    for problem in realtime.cache_problems():
+        console.print(problem)
     realtime.self_check()
     console.print(f"kernels: checked against their twins ({realtime.simd_mode()})")
 

@@ -46,7 +46,9 @@ def examine(settings: Settings, progress: Callable[[str], None] = lambda _check:
     findings.append(examine_buffers())
     progress("kernels")
     findings.append(examine_realtime(settings.realtime_priority))
-    findings.append(examine_kernels(realtime.is_warm, realtime.self_check, realtime.simd_mode))
+    findings.append(
+        examine_kernels(realtime.is_warm, realtime.self_check, realtime.simd_mode, realtime.cache_problems)
+    )
     return findings
 
 

@@ -3,7 +3,7 @@
 import os
 import resource
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from punktfunk.control.doctor.finding import Finding, Status
@@ -64,10 +64,22 @@ def examine_realtime(priority: int, scheduler: Scheduler = try_fifo, root: Path 
 
 
 def examine_kernels(
-    warm: Callable[[], bool], check: Callable[[], object], mode: Callable[[], str]
+    warm: Callable[[], bool],
+    check: Callable[[], object],
+    mode: Callable[[], str],
+    cache_problems: Callable[[], Sequence[str]] = tuple,
 ) -> Finding:
     """Say which instructions the FEC kernels use, and whether they agree with their twins."""
-    if not warm():
+    is_warm = warm()
+    if problems := cache_problems():
+        return Finding(
+            "FEC",
+            Status.DEGRADED,
+            "; ".join(problems),
+            "Every start compiles the kernels again, about a minute.",
+            "Make the folder writable for this user, or set XDG_CACHE_HOME to one that is.",
+        )
+    if not is_warm:
         return Finding(
             "FEC",
             Status.DEGRADED,

@@ -188,6 +188,8 @@ def test_kernels_are_cold_checked_or_wrong():
     assert (cold.status, cold.remedy) == (Status.DEGRADED, "punktfunk warm")
     assert examine_kernels(lambda: True, lambda: None, lambda: "avx2").found.startswith("avx2")
     assert examine_kernels(lambda: True, wrong, lambda: "avx2").vital
+    lost = examine_kernels(lambda: False, wrong, lambda: "avx2", lambda: ("the cache is read-only",))
+    assert lost.found == "the cache is read-only"
 
 
 def test_commands_that_are_missing_or_fail_do_not_matter():
@@ -213,7 +215,11 @@ def test_examine_asks_every_part(monkeypatch):
         doctor,
         "realtime",
         SimpleNamespace(
-            probe_encoders=lambda _wanted: [report()], is_warm=lambda: False, self_check=None, simd_mode=None
+            probe_encoders=lambda _wanted: [report()],
+            is_warm=lambda: False,
+            self_check=None,
+            simd_mode=None,
+            cache_problems=tuple,
         ),
     )
     looked = []
