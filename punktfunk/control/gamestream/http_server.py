@@ -32,13 +32,19 @@ from punktfunk.control.listeners import (
     serve_gated,
 )
 from punktfunk.errors import RemoteProtocolError
-from punktfunk.wire.http_head import HeadRefused, build_head, head_length, parse_head
+from punktfunk.wire.http_head import (
+    MAXIMUM_HEAD_BYTES,
+    HeadRefused,
+    build_head,
+    head_length,
+    parse_head,
+)
 
 logger = logging.getLogger(__name__)
 
 HEAD_S: Final = 10.0
 """From the connection, or from the last reply, until the next head is complete."""
-SEND_S: Final = 10.0
+SEND_S: Final = 5.0
 """For one piece of a reply: a client that does not read must not hold us."""
 READ_BYTES: Final = 16 << 10
 MAXIMUM_CONNECTIONS: Final = 128
@@ -57,37 +63,53 @@ class GuardedStream(trio.abc.Stream):
         self._reading = trio.CancelScope()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:  # noqa: ARG002 -- heads come whole
-        """Return one request head, or nothing if the client has left or was too slow."""
+        """Return one request head, after the reply to the one before.
+
+        A client that leaves, or stays silent too long, cancels its place: told by an empty read, hypercorn
+        would keep the connection and what it waits for until its own idle timer ends.
+        """
         while (length := await self._measure()) is None:
+            if len(self._buffer) > MAXIMUM_HEAD_BYTES:
+                raise RemoteProtocolError("requests are sent faster than they are answered")
+            data: bytes | None = None
             with trio.CancelScope(deadline=self._deadline_s) as self._reading:
                 data = await self._transport.receive_some(READ_BYTES)
-            if self._reading.cancelled_caught:
-                if self._buffer:
-                    raise RemoteProtocolError(f"no whole request head within {HEAD_S:.0f} s")
-                return b""
+            if data is None and trio.current_time() < self._deadline_s:
+                continue  # a reply went out, and the next request may be in the buffer already
+            if data is None and self._buffer:
+                raise RemoteProtocolError(f"no whole request head within {HEAD_S:.0f} s")
             if not data:
-                return b""
-            self._buffer += data
+                self._place.scope.cancel()
+                await trio.lowlevel.checkpoint()
+            self._buffer += data or b""
         try:
             head = parse_head(bytes(self._buffer[:length]))
         except HeadRefused as refusal:
             await self._refuse(refusal)
         del self._buffer[:length]
         self._place.set_busy()
-        self._set_deadline(math.inf)
+        self._deadline_s = math.inf
         return build_head(head)
 
     def finish_reply(self) -> None:
         """Start the clock for the next request."""
         self._place.set_idle()
-        self._set_deadline(trio.current_time() + HEAD_S)
+        self._deadline_s = trio.current_time() + HEAD_S
+        self._reading.cancel()
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send within SEND_S. hypercorn shields its sends, so this deadline is the only one there is."""
-        with trio.move_on_after(SEND_S) as sending:
-            await self._transport.send_all(data)
-        if sending.cancelled_caught:
-            raise trio.BrokenResourceError(f"the client did not take {len(data)} bytes within {SEND_S:.0f} s")
+        """Send within SEND_S: hypercorn shields its sends, so this deadline is the only one there is."""
+        done = False
+        try:
+            with trio.move_on_after(SEND_S):
+                await self._transport.send_all(data)
+                done = True
+        finally:
+            if not done:
+                # hypercorn would go on reading from a client that it cannot answer.
+                self._place.scope.cancel()
+        if not done:
+            raise trio.BrokenResourceError(f"{len(data)} bytes were not taken within {SEND_S:.0f} s")
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until the transport takes more."""
@@ -97,11 +119,9 @@ class GuardedStream(trio.abc.Stream):
         """Close the connection."""
         await self._transport.aclose()
 
-    def _set_deadline(self, deadline_s: float) -> None:
-        self._deadline_s = deadline_s
-        self._reading.deadline = deadline_s
-
     async def _measure(self) -> int | None:
+        if self._place.busy:
+            return None
         try:
             return head_length(self._buffer)
         except HeadRefused as refusal:

@@ -13,6 +13,7 @@ from OpenSSL import SSL, crypto
 from punktfunk.control.identity import Identity
 
 HANDSHAKE_S: Final = 10.0
+SEND_S: Final = 5.0
 READ_BYTES: Final = 16 << 10
 _NO_RENEGOTIATION: Final = 1 << 30  # SSL_OP_NO_RENEGOTIATION of openssl/ssl.h; pyOpenSSL has no name for it
 
@@ -97,8 +98,7 @@ class TlsStream(trio.abc.Stream):
         """Say goodbye without waiting for an answer, then close the transport."""
         try:
             self._tls.shutdown()
-            with trio.move_on_after(0.5):
-                await self._flush()
+            await self._flush()
         except (SSL.Error, trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # they are gone already
         finally:
@@ -126,7 +126,11 @@ class TlsStream(trio.abc.Stream):
                     sealed = self._tls.bio_read(1 << 16)
                 except SSL.WantReadError:
                     return
-                await self.transport.send_all(sealed)
+                # Shielded: the peer cannot make sense of half a record. Bounded, as peers may not read.
+                with trio.CancelScope(deadline=trio.current_time() + SEND_S, shield=True) as sending:
+                    await self.transport.send_all(sealed)
+                if sending.cancelled_caught:
+                    raise trio.BrokenResourceError(f"the client did not read for {SEND_S:.0f} s")
 
     async def _fill(self) -> bool:
         data = await self.transport.receive_some(READ_BYTES)

@@ -1,0 +1,192 @@
+"""The unix socket and its client."""
+
+import json
+import os
+import random
+import socket
+import threading
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+import trio
+import trio.testing
+from hypothesis import given
+from hypothesis import strategies as st
+
+from punktfunk.control import admin, admin_client
+from punktfunk.control.admin import AdminDesk, parse_request, serve_admin
+from punktfunk.control.admin_client import HostRefused
+from punktfunk.control.apps import AppSpec, load_catalogue
+from punktfunk.control.gamestream.pairing_desk import PairingDesk
+from punktfunk.control.identity import load_identity
+from punktfunk.control.trust import ClientBook
+from punktfunk.errors import EnvironmentProblem, RemoteProtocolError
+
+
+class Host:
+    def __init__(self):
+        self.calls = []
+
+    def status(self):
+        return {"state": "free"}
+
+    def stop(self):
+        self.calls.append("stop")
+
+    async def client_removed(self, client):
+        self.calls.append(client.name)
+
+
+@pytest.fixture(scope="module")
+def identity(tmp_path_factory):
+    return load_identity(tmp_path_factory.mktemp("identity"))
+
+
+@pytest.fixture
+def run_admin(identity, tmp_path):
+    @asynccontextmanager
+    async def run():
+        host, book = Host(), ClientBook(tmp_path)
+        catalogue = load_catalogue(tmp_path, [AppSpec("Chess", ["chess", "--full screen"])])
+        desk = AdminDesk(host, PairingDesk(identity, book), book, catalogue)
+        path = tmp_path / "admin.sock"
+        async with trio.open_nursery() as nursery:
+            await nursery.start(serve_admin, path, desk)
+            yield path, host, book
+            nursery.cancel_scope.cancel()
+        assert not path.exists()
+
+    return run
+
+
+async def call(path, timeout_s=5.0, **request):
+    return await trio.to_thread.run_sync(admin_client.call, path, request, timeout_s)
+
+
+@pytest.mark.trio
+async def test_every_verb(run_admin):
+    async with run_admin() as (path, host, book):
+        assert path.stat().st_mode & 0o777 == 0o600
+        await book.add(b"one", "phone")
+        listed = await call(path, verb="clients.list")
+        assert listed["clients"][0]["name"] == "phone"
+        assert listed["clients"][0]["added_at"].endswith("+00:00")
+        assert listed["clients"][0]["last_seen"] == ""
+        assert (await call(path, verb="clients.rename", client="phone", name="tablet"))["name"] == "tablet"
+        assert (await call(path, verb="clients.remove", client="tablet"))["name"] == "tablet"
+        apps = (await call(path, verb="apps.list"))["apps"]
+        assert [app["title"] for app in apps] == ["Desktop", "Chess"]
+        assert apps[1]["command"] == "chess '--full screen'"
+        assert await call(path, verb="waiting") == {"clients": []}
+        assert await call(path, verb="status") == {"state": "free"}
+        assert await call(path, verb="stop") == {}
+        assert host.calls == ["tablet", "stop"]
+        for request in (
+            {"verb": "pair", "pin": "1234"},
+            {"verb": "pair", "pin": "12"},
+            {"verb": "clients.remove", "client": "x"},
+            {"verb": "nonsense"},
+            {},
+        ):
+            with pytest.raises(HostRefused) as caught:
+                await call(path, **request)
+            assert caught.value.hint
+
+
+@pytest.mark.trio
+async def test_bad_input(run_admin, monkeypatch):
+    monkeypatch.setattr(admin, "REQUEST_S", 0.2)
+    chance = random.Random(4)
+    async with run_admin() as (path, _, _):
+
+        async def send(data, *, close=True):
+            async with await trio.open_unix_socket(str(path)) as stream:
+                received = b""
+                with suppress(trio.BrokenResourceError):
+                    await stream.send_all(data)
+                    if close:
+                        await stream.send_eof()
+                    while piece := await stream.receive_some():
+                        received += piece
+                return received
+
+        for data in (b"\n", b"[]\n", b"{}\n", b'{"verb": 1}\n', b"[" * 9000 + b"\n", b"\xff\n"):
+            assert json.loads(await send(data))["ok"] is False
+        assert await send(b"x" * 100_000) == b""
+        for _ in range(20):
+            await send(chance.randbytes(chance.randrange(200)))
+        status = b'{"verb": "status"}\n'
+        for length in range(len(status)):
+            assert await send(status[:length]) == b""
+        assert len((await send(status * 3)).splitlines()) == 3
+        assert await send(b'{"verb"', close=False) == b""  # cut off by the deadline
+        idle = [await trio.open_unix_socket(str(path)) for _ in range(100)]
+        assert await call(path, verb="status") == {"state": "free"}
+        for stream in idle:
+            await stream.aclose()
+
+
+@pytest.mark.trio
+async def test_a_leftover_socket_is_replaced(run_admin, tmp_path):
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(tmp_path / "admin.sock"))
+    async with run_admin() as (path, _, _):
+        assert await call(path, verb="status") == {"state": "free"}
+
+
+@pytest.mark.trio
+async def test_other_users_are_refused(run_admin, monkeypatch):
+    async with run_admin() as (path, _, _):
+        if os.getuid() == 0:
+            pytest.skip("root is always served")
+        monkeypatch.setattr(admin.os, "getuid", lambda: 12345)
+        with pytest.raises(EnvironmentProblem, match="without an answer|cannot talk"):
+            await call(path, verb="status")
+
+
+def test_no_host(tmp_path):
+    with pytest.raises(EnvironmentProblem, match="no punktfunk host is running"):
+        admin_client.call(tmp_path / "none.sock", {"verb": "status"})
+
+
+@pytest.mark.parametrize(
+    ("reply", "message"), [(b"", "without an answer"), (b"nonsense\n", "without"), (None, "did not answer")]
+)
+def test_a_host_that_answers_badly(tmp_path, reply, message):
+    path = tmp_path / "bad.sock"
+    done = threading.Event()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+
+        def serve():
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1000)
+                if reply is None:
+                    done.wait(5)
+                else:
+                    connection.sendall(reply)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(EnvironmentProblem, match=message):
+            admin_client.call(path, {"verb": "status"}, 0.2)
+        done.set()
+        thread.join()
+
+
+@given(
+    st.binary(max_size=200)
+    | st.recursive(st.none() | st.text(), lambda inner: st.dictionaries(st.text(), inner)).map(
+        lambda value: json.dumps(value).encode()
+    )
+)
+def test_parsing_garbage(line):
+    with suppress(RemoteProtocolError):
+        assert all(isinstance(value, str) for value in parse_request(line).values())
+
+
+@given(st.dictionaries(st.text(), st.text()))
+def test_parsing_round_trip(request):
+    assert parse_request(json.dumps(request).encode()) == request
