@@ -17,7 +17,7 @@ RED_BLUE = {
 
 
 def encode_plan(
-    codec=Codec.H264, bitrate_bps=6_000_000, colour_space=ColourSpace.BT709, full_range=False, **more
+    codec=Codec.H264, bitrate_bps=6_000_000, colour_space=ColourSpace.BT709, *, full_range=False, **more
 ):
     return EncodePlan(codec, ENCODERS[codec], bitrate_bps, colour_space, full_range, **more)
 
@@ -46,7 +46,7 @@ def colours(pixels):
     return np.stack([(pixels >> shift & 255).astype(float) for shift in (16, 8, 0)], axis=2)
 
 
-def fill(picture, pixels, colour_space=ColourSpace.BT709, full_range=False):
+def fill(picture, pixels, colour_space=ColourSpace.BT709, *, full_range=False):
     """Write pixels into an I420 picture, as the textbook has it."""
     height, width = pixels.shape
     red, green, blue = np.moveaxis(colours(np.pad(pixels, ((0, height & 1), (0, width & 1)), "edge")), 2, 0)

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from punktfunk.plan import EncodePlan, Mode
-from punktfunk.realtime.encode.picture import Picture
+
+if TYPE_CHECKING:
+    from punktfunk.realtime.encode.picture import Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +21,10 @@ class AccessUnit:
 class Encoder(Protocol):
     """Pictures in, access units out, one for one and at once. Used by one thread at a time."""
 
-    def new_picture(self) -> Picture:
+    def new_picture(self) -> "Picture":
         """Make a picture of the encoder's size and pixel format."""
 
-    def encode(self, picture: Picture, *, key: bool) -> list[AccessUnit]:
+    def encode(self, picture: "Picture", *, key: bool) -> list[AccessUnit]:
         """Encode; ``key`` asks for an IDR. PipelineFailed when the encoder gives up."""
 
     def set_bitrate(self, bitrate_bps: int) -> None:

@@ -3,13 +3,15 @@
 import time
 from collections.abc import Callable
 from enum import Enum
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from punktfunk.plan import FrameType
 from punktfunk.realtime.encode.base import Encoder
-from punktfunk.realtime.encode.picture import Picture
 from punktfunk.realtime.encode.schedule import KeyFrames, Repeats
-from punktfunk.realtime.latest import LatestFrame
+
+if TYPE_CHECKING:
+    from punktfunk.realtime.encode.picture import Picture
+    from punktfunk.realtime.latest import LatestFrame
 
 LOWEST_BITRATE_BPS: Final = 500_000
 CLOCK_90K_DIVISOR_NS: Final = 100_000
@@ -51,7 +53,7 @@ class EncodeLoop:
 
     def __init__(
         self,
-        latest: LatestFrame[Picture],
+        latest: "LatestFrame[Picture]",
         encoder: Encoder,
         sink: Sink,
         orders: Orders,
@@ -130,7 +132,7 @@ class EncodeLoop:
         self._bitrate_bps = bitrate_bps
         self._encoder.set_bitrate(bitrate_bps)
 
-    def _encode(self, picture: Picture, *, key: bool, now_ns: int) -> None:
+    def _encode(self, picture: "Picture", *, key: bool, now_ns: int) -> None:
         repeated = self._encoded_current
         # A repeated picture is as new as the wish to repeat it: latency is not how long a screen stood still.
         captured_ns = now_ns if repeated else picture.captured_ns

@@ -5,13 +5,10 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 
+from punktfunk.realtime.encode.settings import coded_size
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-
-def coded_size(width_px: int, height_px: int) -> tuple[int, int]:
-    """Tell which size is encoded: 4:2:0 needs even numbers, so odd ones grow by one."""
-    return (width_px + 1) & ~1, (height_px + 1) & ~1
 
 
 class Picture:

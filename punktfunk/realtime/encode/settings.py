@@ -8,7 +8,6 @@ from typing import Final
 
 from punktfunk.errors import ConfigError
 from punktfunk.plan import Codec, ColourSpace, EncodePlan, Mode
-from punktfunk.realtime.encode.picture import coded_size
 
 ENDLESS: Final = 2**31 - 1
 """A distance between key frames that no session reaches; key frames are made on demand."""
@@ -64,6 +63,11 @@ def candidate(name: str) -> Candidate:
     raise ConfigError(
         f"no encoder is called {name!r}", hint=f"Known: {', '.join(known.name for known in CANDIDATES)}."
     )
+
+
+def coded_size(width_px: int, height_px: int) -> tuple[int, int]:
+    """Tell which size is encoded: 4:2:0 needs even numbers, so odd ones grow by one."""
+    return (width_px + 1) & ~1, (height_px + 1) & ~1
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from loopback_client import nothing_left, open_things
 from stream_helpers import HD, RED_BLUE, SMALL, colours, decode_one, decoder, encode_plan, fill, luma
 
 from punktfunk.errors import EnvironmentProblem, PipelineFailed
@@ -57,7 +58,7 @@ def test_colours_are_tagged_and_right(open_encoder, codec, space, full_range):
     encoder = open_encoder(encode_plan(codec, colour_space=space, full_range=full_range), SMALL)
     card = TestcardCapture(TestcardSource(SMALL))
     picture = encoder.new_picture()
-    fill(picture, card._pixels, space, full_range)
+    fill(picture, card._pixels, space, full_range=full_range)
     client = decoder(codec)
     for _ in range(4):
         frame = decode_one(client, encoder.encode(picture, key=False)[0].data)
@@ -168,7 +169,7 @@ def tasks():
 
 
 def test_no_thread_is_left_and_none_became_realtime(open_encoder):
-    before = tasks()
+    before = open_things()
     for codec in CODECS:
         encoder = LavcEncoder.open(encode_plan(codec), SMALL)
         encoder.encode(encoder.new_picture(), key=True)
@@ -178,7 +179,7 @@ def test_no_thread_is_left_and_none_became_realtime(open_encoder):
         assert {os.sched_getscheduler(task) for task in tasks()} == {os.SCHED_OTHER}
         encoder.close()
         del encoder
-    assert tasks() <= before
+    assert nothing_left(before)
 
 
 @pytest.mark.parametrize("name", ["h264_nvenc", "h264_vaapi", "h264_qsv", "h264_amf"])

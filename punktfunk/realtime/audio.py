@@ -1,0 +1,157 @@
+"""pf-audio: samples to Opus to datagrams, one packet per 5 or 10 ms by absolute deadlines.
+
+A thread of its own, because Trio's loop must not own such a cadence.
+"""
+
+import errno
+import os
+import select
+import socket
+import threading
+import time
+from typing import Any, Final
+
+from punktfunk.errors import PipelineFailed
+from punktfunk.plan import AudioPlan, RealtimePlan
+from punktfunk.realtime.thread import Failures, Placement, Worker, join_all, promote
+from punktfunk.wire.gamestream.audio import AudioPacketizer
+
+AUDIO_PRIORITY: Final = 5
+"""Modest: below pf-send. Where SCHED_FIFO is refused, audio stays ordinary; a late packet is repaired."""
+
+MAX_LATE_NS: Final = 200_000_000
+"""After a longer standstill (a suspended laptop) the cadence starts anew instead of catching up."""
+
+_TEMPORARY_ERRORS: Final = frozenset(
+    {errno.EAGAIN, errno.ENOBUFS, errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EINTR,
+     errno.ENETDOWN, errno.EHOSTDOWN, errno.EPERM, errno.EADDRNOTAVAIL}
+)  # fmt: skip
+
+
+class Cadence:
+    """Absolute deadlines, one per packet. Times are CLOCK_MONOTONIC nanoseconds."""
+
+    def __init__(self, interval_ns: int, start_ns: int) -> None:
+        self._interval_ns = interval_ns
+        self._due_ns = start_ns
+        self.restart_count = 0
+
+    def wait_ns(self, now_ns: int) -> int:
+        """How long until the next packet is due; zero or less: now."""
+        return self._due_ns - now_ns
+
+    def advance(self, now_ns: int) -> None:
+        """Note a sent packet: the next is due one interval after this one was due."""
+        self._due_ns += self._interval_ns
+        if now_ns - self._due_ns > MAX_LATE_NS:
+            self._due_ns = now_ns
+            self.restart_count += 1
+
+
+class AudioLink:
+    """The audio of one session. Sends to nobody until ``set_destination``; ``socket_fd`` stays the caller's.
+
+    Every method is called by control, from one thread at a time. ``event_fd`` becomes readable when the
+    thread failed; it is closed by ``stop``.
+    """
+
+    def __init__(self, plan: AudioPlan, socket_fd: int) -> None:
+        self._plan = plan
+        self._socket = socket.socket(fileno=os.dup(socket_fd))
+        self._stop = threading.Event()
+        self._destination: tuple[Any, ...] | None = None  # written by control, read by pf-audio
+        self._failures = Failures()
+        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._worker = Worker("pf-audio", self._run, self._failures, self._stop.set)
+        self._placement: Placement | None = None
+        self._counters = {
+            "audio_packets": 0,
+            "audio_datagrams": 0,
+            "audio_send_errors": 0,
+            "audio_restarts": 0,
+        }
+        self._stopped = False
+
+    @property
+    def event_fd(self) -> int:
+        """Readable after a failure."""
+        return self._failures.event_fd
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._worker.start()
+        self._placement = promote(
+            "pf-audio", self._worker.native_id, RealtimePlan(None, AUDIO_PRIORITY), kit=None
+        )
+
+    def stop(self, join_ns: int) -> None:
+        """End the thread within ``join_ns`` and close what this link opened. May be called again."""
+        if self._stopped:
+            return
+        self._stop.set()
+        os.eventfd_write(self._wake_fd, 1)
+        join_all([self._worker], join_ns)
+        self._stopped = True
+        self._failures.close()
+        self._socket.close()
+        os.close(self._wake_fd)
+
+    def set_destination(self, address: tuple[Any, ...], family: int) -> None:
+        """Send to ``address``, as ``recvfrom`` gave it; ``family`` must be the socket's own."""
+        assert family == self._socket.family
+        self._destination = address
+        os.eventfd_write(self._wake_fd, 1)
+
+    def counters(self) -> dict[str, int]:
+        """Packets encoded, datagrams handed to the kernel, datagrams refused by it, cadences begun anew."""
+        return dict(self._counters)
+
+    def placement(self) -> Placement | None:
+        """Where and how pf-audio runs; None before ``start``."""
+        return self._placement
+
+    def failure(self) -> PipelineFailed | None:
+        """Why the thread died, None while it has not."""
+        return self._failures.first()
+
+    def _run(self) -> None:
+        from punktfunk.realtime.capture.sound import open_sound
+        from punktfunk.realtime.encode.opus import OpusEncoder
+
+        plan = self._plan
+        encoder = OpusEncoder(
+            plan.channel_count, high_quality=plan.high_quality, packet_duration_ms=plan.packet_duration_ms
+        )
+        packetizer = AudioPacketizer(plan.packet_duration_ms, plan.encryption_key, plan.encryption_iv_id)
+        sound = open_sound(plan)
+        self._wait_for_destination()
+        cadence = Cadence(plan.packet_duration_ms * 1_000_000, time.monotonic_ns())
+        while not self._stop.is_set():
+            wait_ns = cadence.wait_ns(time.monotonic_ns())
+            if wait_ns > 0:
+                time.sleep(wait_ns / 1e9)
+            for datagram in packetizer.datagrams(encoder.encode(sound.next())):
+                self._send(datagram)
+            self._counters["audio_packets"] += 1
+            cadence.advance(time.monotonic_ns())
+            self._counters["audio_restarts"] = cadence.restart_count
+        sound.close()
+
+    def _wait_for_destination(self) -> None:
+        poll = select.poll()
+        poll.register(self._wake_fd, select.POLLIN)
+        while self._destination is None and not self._stop.is_set():
+            poll.poll()
+            os.eventfd_read(self._wake_fd)
+
+    def _send(self, datagram: bytes) -> None:
+        assert self._destination is not None
+        try:
+            self._socket.sendto(datagram, socket.MSG_DONTWAIT, self._destination)
+        except OSError as error:
+            # The network comes and goes under a session; what is wrong with us is not passed over.
+            if error.errno not in _TEMPORARY_ERRORS:
+                raise
+            self._counters["audio_send_errors"] += 1
+        else:
+            self._counters["audio_datagrams"] += 1

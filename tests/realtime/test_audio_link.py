@@ -1,0 +1,185 @@
+import os
+import select
+import socket
+import time
+from contextlib import contextmanager
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from loopback_client import nothing_left, open_things
+
+from punktfunk.plan import AudioPlan, AudioSource
+from punktfunk.realtime import AudioLink
+from punktfunk.realtime import audio as audio_module
+from punktfunk.realtime.audio import MAX_LATE_NS, Cadence
+from punktfunk.realtime.capture import sound as sound_module
+from punktfunk.realtime.capture.sound import TONE_FREQUENCIES_HZ
+from punktfunk.wire.gamestream.audio import AudioData, AudioParity, decrypt_payload, parity_of, parse_audio
+
+JOIN_NS = 3_000_000_000
+KEY = bytes(range(16))
+IV_ID = 0xFFFFFFF0
+
+
+def audio_plan(channels=2, duration_ms=5, key=None, source=AudioSource.TONE, *, high_quality=False):
+    return AudioPlan(source, channels, high_quality, duration_ms, key, IV_ID)
+
+
+@pytest.fixture
+def sockets():
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as host,
+    ):
+        client.bind(("127.0.0.1", 0))
+        client.settimeout(10)
+        yield client, host
+
+
+@contextmanager
+def running(plan, sockets, *, address=True):
+    client, host = sockets
+    link = AudioLink(plan, host.fileno())
+    try:
+        link.start()
+        if address:
+            link.set_destination(client.getsockname(), socket.AF_INET)
+        yield link
+    finally:
+        link.stop(JOIN_NS)
+
+
+def receive(client, count):
+    return [parse_audio(client.recv(2048)) for _ in range(count)]
+
+
+@given(st.lists(st.integers(0, 30_000_000), min_size=1, max_size=200))
+def test_deadlines_are_absolute(delays_ns):
+    cadence, now_ns = Cadence(5_000_000, 1_000), 1_000
+    for count, delay_ns in enumerate(delays_ns):
+        now_ns = max(now_ns, now_ns + cadence.wait_ns(now_ns)) + delay_ns
+        cadence.advance(now_ns)
+        if not cadence.restart_count:
+            assert now_ns + cadence.wait_ns(now_ns) == 1_000 + (count + 1) * 5_000_000
+
+
+def test_a_long_standstill_is_not_caught_up():
+    cadence = Cadence(5_000_000, 0)
+    cadence.advance(10 * MAX_LATE_NS)
+    assert cadence.restart_count == 1
+    assert cadence.wait_ns(10 * MAX_LATE_NS) == 0
+
+
+@pytest.mark.parametrize("key", [None, KEY])
+def test_packets_parity_and_tone(sockets, key):
+    with running(audio_plan(key=key), sockets) as link:
+        packets = receive(sockets[0], 6 * 25)
+        assert link.failure() is None
+        counters = link.counters()
+    data = [packet for packet in packets if isinstance(packet, AudioData)]
+    parity = [packet for packet in packets if isinstance(packet, AudioParity)]
+    assert [packet.sequence for packet in data] == list(range(100))
+    assert [packet.timestamp_ms for packet in data] == list(range(0, 500, 5))
+    assert len({len(packet.payload) for packet in data}) == 1
+    for first, second in zip(parity[::2], parity[1::2], strict=True):
+        block = [packet.payload for packet in data[first.base_sequence : first.base_sequence + 4]]
+        assert (first.parity, second.parity) == parity_of(block)
+    decoder = av.CodecContext.create("opus", "r")
+    decoder.sample_rate, decoder.layout = 48_000, "stereo"
+    chunks = []
+    for packet in data:
+        opus = packet.payload if key is None else decrypt_payload(key, IV_ID, packet.sequence, packet.payload)
+        chunks += [frame.to_ndarray() for frame in decoder.decode(av.Packet(opus))]
+    for channel, frequency_hz in zip(
+        np.concatenate(chunks, axis=1)[:, -9600:], TONE_FREQUENCIES_HZ, strict=False
+    ):
+        assert np.abs(np.fft.rfft(channel)).argmax() * 5 == frequency_hz
+    assert counters["audio_packets"] >= 100
+    assert counters["audio_send_errors"] == 0
+
+
+@pytest.mark.parametrize(("channels", "high_quality"), [(6, False), (8, True)])
+def test_surround_with_10_ms(sockets, channels, high_quality):
+    with running(audio_plan(channels, 10, high_quality=high_quality), sockets):
+        packets = receive(sockets[0], 12)
+    assert [packet.timestamp_ms for packet in packets if isinstance(packet, AudioData)] == list(
+        range(0, 80, 10)
+    )
+
+
+def test_the_cadence_holds(sockets):
+    with running(audio_plan(), sockets):
+        receive(sockets[0], 30)
+        started = time.monotonic()
+        receive(sockets[0], 60)
+        elapsed = time.monotonic() - started
+    # 40 packets of 5 ms. Wide bounds: the machine is shared, but a drift of one interval per packet is not.
+    assert 0.12 < elapsed < 0.35
+
+
+def test_silence_before_somebody_listens_and_nothing_left(sockets):
+    AudioLink(audio_plan(), sockets[1].fileno()).stop(JOIN_NS)
+    before = open_things()
+    with running(audio_plan(source=AudioSource.SILENCE), sockets, address=False) as link:
+        sockets[0].settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            sockets[0].recv(2048)
+        assert link.counters()["audio_packets"] == 0
+    link.stop(JOIN_NS)
+    assert nothing_left(before)
+    assert sockets[1].fileno() >= 0
+    sockets[1].getsockopt(socket.SOL_SOCKET, socket.SO_TYPE)
+
+
+def test_a_crash_is_told_by_event(sockets, monkeypatch):
+    class Broken:
+        def __init__(self, *_):
+            raise ValueError("no samples")
+
+    monkeypatch.setattr(sound_module, "Tone", Broken)
+    with running(audio_plan(), sockets) as link:
+        assert select.select([link.event_fd], [], [], 10)[0]
+        assert str(link.failure()) == "pf-audio stopped: no samples"
+
+
+def test_unreachable_networks_are_counted_not_fatal(sockets, monkeypatch):
+    class Refusing:
+        def __init__(self, inner):
+            self.inner = inner
+            self.family = inner.family
+            self.left = 3
+
+        def sendto(self, *arguments):
+            self.left -= 1
+            if self.left >= 0:
+                raise OSError(101, "Network is unreachable")
+            return self.inner.sendto(*arguments)
+
+        def close(self):
+            self.inner.close()
+
+    client, host = sockets
+    link = AudioLink(audio_plan(), host.fileno())
+    link._socket = Refusing(link._socket)
+    try:
+        link.start()
+        link.set_destination(client.getsockname(), socket.AF_INET)
+        assert isinstance(receive(client, 1)[0], AudioData)
+        assert link.counters()["audio_send_errors"] == 3
+    finally:
+        link.stop(JOIN_NS)
+
+
+def test_priority_is_modest_where_allowed(sockets):
+    with running(audio_plan(), sockets) as link:
+        receive(sockets[0], 2)
+        placement = link.placement()
+    assert placement.policy in {"SCHED_FIFO", "SCHED_OTHER"}
+    if placement.policy == "SCHED_FIFO":
+        assert placement.priority == audio_module.AUDIO_PRIORITY
+    else:
+        assert "SCHED_FIFO" in placement.reason
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
