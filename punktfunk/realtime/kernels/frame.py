@@ -38,6 +38,7 @@ from punktfunk.realtime.kernels.layout import (
     WORD_MINIMUM_PARITY,
     WORD_PACE_WINDOW_NS,
     WORD_PACKET_BYTES,
+    WORD_STOP,
 )
 from punktfunk.realtime.kernels.pace import sleep_until
 from punktfunk.realtime.kernels.pack import cut_block, finish_block, plan_blocks, write_frame_header
@@ -132,6 +133,8 @@ def send_block(
     group = min(int64(GROUP_MAX), GROUP_BYTES_MAX // int64(packets.shape[1]))
     row = int64(0)
     while row < count:
+        if load_acquire(words, WORD_STOP) != 0:
+            return STOPPED
         if pace[1] > 0 and first + row > 0:
             if load_acquire(ring_words, RING_HEAD) != load_acquire(ring_words, RING_TAIL):
                 pace[1] = 0

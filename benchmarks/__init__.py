@@ -1,0 +1,1 @@
+"""Paired benchmarks: ``python -m benchmarks.NAME [--json FILE]``."""
