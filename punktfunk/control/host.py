@@ -29,13 +29,13 @@ from punktfunk.control.displays.base import DisplayBackend, choose_backend
 from punktfunk.control.displays.reclaim import reclaim
 from punktfunk.control.encoders import choose_encoders
 from punktfunk.control.gamestream.control_stream import ControlPlane
-from punktfunk.control.gamestream.enet_driver import EnetEndpoint, run_enet
 from punktfunk.control.gamestream.http import make_app
 from punktfunk.control.gamestream.http_server import serve_http
 from punktfunk.control.gamestream.media import MediaPlane
 from punktfunk.control.gamestream.negotiate import HostOffer, codec_modes
 from punktfunk.control.gamestream.pairing_desk import PairingDesk
 from punktfunk.control.gamestream.rtsp_server import serve_connection
+from punktfunk.control.gamestream.runs import Means
 from punktfunk.control.gamestream.service import GameStreamService, HostFacts
 from punktfunk.control.gamestream.sessions import SessionRules, Sessions
 from punktfunk.control.gamestream.stream import MediaPorts
@@ -46,13 +46,15 @@ from punktfunk.control.kernels import warm_kernels
 from punktfunk.control.listeners import ConnectionGate, open_tcp, serve_gated
 from punktfunk.control.lock import state_lock
 from punktfunk.control.pairing_prompt import PairingAnnouncer, read_pins
+from punktfunk.control.problems import first_leaf
 from punktfunk.control.readiness import Readiness
 from punktfunk.control.sockets import BoundSocket, bound_sockets, resolve_bind
 from punktfunk.control.system.journal import Journal
 from punktfunk.control.trust import ClientBook, PairedClient
+from punktfunk.errors import PunktfunkError
 from punktfunk.plan import AudioSource, Pacing, RealtimePlan
 from punktfunk.realtime import prepare_process
-from punktfunk.wire.enet.events import Event, HostConfig
+from punktfunk.wire.enet.events import HostConfig
 from punktfunk.wire.enet.host import Host as EnetHost
 from punktfunk.wire.gamestream.feedback import TerminationCode
 
@@ -73,13 +75,22 @@ async def serve(settings: "Settings", *, report: Report) -> None:
     Raises EnvironmentProblem or ConfigError, with a hint, if the host cannot start.
     """
     prepare_process()
+    try:
+        await _serve_until_signalled(settings, report)
+    except BaseExceptionGroup as group:
+        if group.split(PunktfunkError)[1] is not None:
+            raise
+        raise first_leaf(group) from None
+    report("stopped")
+
+
+async def _serve_until_signalled(settings: "Settings", report: Report) -> None:
     # The receiver opens before anything starts: a signal in the gap would kill us.
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_cancel_on_first, signals, nursery.cancel_scope, report)
             await _Host(settings, report, nursery.cancel_scope).run()
             nursery.cancel_scope.cancel()
-    report("stopped")
 
 
 async def _cancel_on_first(signals: Any, scope: trio.CancelScope, report: Report) -> None:
@@ -233,40 +244,22 @@ class _Host:
             sound=_sound(settings.audio, self._backend.name),
             ports=MediaPorts(*self._udp_ports()),
             takeover=settings.session_takeover,
+        )
+        means = Means(
+            backend=self._backend,
+            planes=await _open_planes(nursery, sockets),
+            realtime=offer.realtime,
             resume_timeout_s=settings.resume_timeout_s,
             log_folder=settings.state,
+            report=report,
         )
-        sessions = Sessions(nursery, self._backend, state.catalogue, rules, report)
-        await self._open_planes(nursery, sessions, sockets, rtsp)
+        sessions = Sessions(state.catalogue, rules, means)
+        nursery.start_soon(sessions.serve)
+        _open_rtsp(nursery, sessions, rtsp)
         self._sessions = service.sessions = sessions
         service.codec_modes = codec_modes(offer)
         readiness.ready.set()
         report("ready: choose this host in Moonlight")
-
-    async def _open_planes(
-        self,
-        nursery: trio.Nursery,
-        sessions: Sessions,
-        sockets: Sequence[Sequence[BoundSocket]],
-        rtsp: Sequence[trio.SocketListener],
-    ) -> None:
-        video_port, _control_port, audio_port = self._udp_ports()
-        control = ControlPlane(lambda: sessions.stream)
-        planes = Planes(
-            MediaPlane("video", video_port, sockets[0]), MediaPlane("audio", audio_port, sockets[2]), control
-        )
-        sessions.planes = planes
-        nursery.start_soon(planes.video.run)
-        nursery.start_soon(planes.audio.run)
-        for bound in sockets[1]:
-            await _start_control(nursery, control, bound)
-        complaints = Complaints(logger)
-        nursery.start_soon(
-            partial(serve_gated, name="rtsp", complaints=complaints),
-            rtsp,
-            partial(serve_connection, find=sessions.pending_for, complaints=complaints),
-            ConnectionGate(total=RTSP_CONNECTIONS, per_address=RTSP_CONNECTIONS_PER_ADDRESS),
-        )
 
     def _announced(self, identity: Identity) -> Any:
         settings = self._settings
@@ -275,16 +268,25 @@ class _Host:
         return announced(settings.name, identity.host_id, settings.port, self._bind)
 
 
-async def _start_control(nursery: trio.Nursery, control: ControlPlane, bound: BoundSocket) -> None:
-    machine = EnetHost(HostConfig(), secrets.token_bytes, control.admits)
-    opened: list[EnetEndpoint] = []
+async def _open_planes(nursery: trio.Nursery, sockets: Sequence[Sequence[BoundSocket]]) -> Planes:
+    """Serve the planes on their sockets: video, control, audio, as :meth:`_Host._udp_ports` orders them."""
+    video, control, audio = MediaPlane("video", sockets[0]), ControlPlane(), MediaPlane("audio", sockets[2])
+    nursery.start_soon(video.run)
+    nursery.start_soon(audio.run)
+    for bound in sockets[1]:
+        machine = EnetHost(HostConfig(), secrets.token_bytes, control.admits)
+        await nursery.start(control.serve, machine, bound.socket)
+    return Planes(video, audio, control)
 
-    def handle(event: Event) -> None:
-        for endpoint in opened:  # none before start returns: nobody is admitted until then
-            control.handle(endpoint, event)
 
-    opened.append(await nursery.start(run_enet, machine, bound.socket, handle))
-    control.add_endpoint(opened[0])
+def _open_rtsp(nursery: trio.Nursery, sessions: Sessions, listeners: Sequence[trio.SocketListener]) -> None:
+    complaints = Complaints(logger)
+    nursery.start_soon(
+        partial(serve_gated, name="rtsp", complaints=complaints),
+        listeners,
+        partial(serve_connection, find=sessions.pending_for, complaints=complaints),
+        ConnectionGate(total=RTSP_CONNECTIONS, per_address=RTSP_CONNECTIONS_PER_ADDRESS),
+    )
 
 
 @asynccontextmanager

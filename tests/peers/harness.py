@@ -46,6 +46,7 @@ class Lines:
 
     def __init__(self, stream: Any) -> None:
         self.seen: list[str] = []
+        self._stream = stream
         self._queue: queue.Queue[str | None] = queue.Queue()
         self._thread = threading.Thread(target=self._read, args=(stream,), daemon=True)
         self._thread.start()
@@ -55,6 +56,11 @@ class Lines:
             self.seen.append(line.rstrip("\n"))
             self._queue.put(line.rstrip("\n"))
         self._queue.put(None)
+
+    def close(self) -> None:
+        """Call after the process has ended: its end of the pipe is closed, so the thread ends too."""
+        self._thread.join(5)
+        self._stream.close()
 
     def wait_for(self, text: str, seconds: float) -> str:
         """Return the next line with ``text``; what was said until then is in the failure."""
@@ -116,7 +122,11 @@ class Host:
             stderr=subprocess.STDOUT,
         )
         self.lines = Lines(self.process.stdout)
-        self.lines.wait_for(READY, 120)
+        try:
+            self.lines.wait_for(READY, 120)
+        except AssertionError:
+            self.stop()
+            raise
 
     def stop(self, number: int = signal.SIGTERM, seconds: float = 20) -> int:
         assert self.process is not None
@@ -128,6 +138,8 @@ class Host:
             self.process.kill()
             self.process.wait(5)
             raise
+        finally:
+            self.lines.close()
 
     def cli(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -173,6 +185,7 @@ class Client:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait(5)
+        self.answers.close()
         self.log.close()
 
     def begin(self, do: str, **options: Any) -> None:
