@@ -1,8 +1,8 @@
 """How long a person waits: for ``punktfunk --help``, for ``punktfunk serve`` to listen and to stream.
 
 The budgets are 0.3 s for help and 3 s to listening. Baselines show what is not ours to save: a bare
-interpreter, and one that only imports the libraries that the host stands on. The cold start has an empty kernel
-cache; its steps are the lines that the host prints, each with the seconds since its launch.
+interpreter, and one that only imports the libraries that the host stands on. The cold start has an empty
+kernel cache; its steps are the lines that the host prints, each with the seconds since its launch.
 """
 
 import os
@@ -67,6 +67,7 @@ class Start:
                 self._read(host)
                 knocking.join()
                 host.terminate()
+                host.communicate()
 
     @property
     def ready_s(self) -> float:

@@ -222,3 +222,19 @@ def test_warm_shows_progress_and_the_check(monkeypatch, capsys):
     run_main(monkeypatch, "warm")
     assert "already compiled" in capsys.readouterr().out
     assert len(checked) == 2
+
+
+def test_a_closed_pipe_does_not_end_the_host(environ):
+    script = (
+        "import sys\n"
+        "from punktfunk.commands.serve import report\n"
+        "sys.stdin.readline()\n"
+        "report('first'); report('second')\n"
+        "print('alive', file=sys.stderr)"
+    )
+    words = [sys.executable, "-c", script]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environ) as child:
+        child.stdout.close()
+        _, complaints = child.communicate("go\n", timeout=30)
+    assert (child.returncode, complaints) == (0, "alive\n")

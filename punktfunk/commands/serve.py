@@ -1,5 +1,7 @@
 """``punktfunk serve``: settings, log, and then the host."""
 
+import os
+import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -23,5 +25,8 @@ def serve(flags: Mapping[str, object], config_file: Path | None) -> None:
 
 
 def report(line: str) -> None:
-    """Print one event at once, also into a pipe."""
-    print(printable(line), flush=True)
+    """Print one event at once, also into a pipe. Whoever closes that pipe does not end the host."""
+    try:
+        print(printable(line), flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
