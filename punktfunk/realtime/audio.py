@@ -9,12 +9,16 @@ import select
 import socket
 import threading
 import time
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from punktfunk.errors import PipelineFailed
 from punktfunk.plan import AudioPlan, RealtimePlan
 from punktfunk.realtime.thread import Failures, Placement, Worker, join_all, promote
 from punktfunk.wire.gamestream.audio import AudioPacketizer
+
+if TYPE_CHECKING:
+    from punktfunk.realtime.capture.sound import Sound
+    from punktfunk.realtime.encode.opus import OpusEncoder
 
 AUDIO_PRIORITY: Final = 5
 """Modest: below pf-send. Where SCHED_FIFO is refused, audio stays ordinary; a late packet is repaired."""
@@ -64,6 +68,8 @@ class AudioLink:
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._worker = Worker("pf-audio", self._run, self._failures, self._stop.set)
         self._placement: Placement | None = None
+        self._encoder: OpusEncoder | None = None
+        self._sound: Sound | None = None
         self._counters = {
             "audio_packets": 0,
             "audio_datagrams": 0,
@@ -78,11 +84,20 @@ class AudioLink:
         return self._failures.event_fd
 
     def start(self) -> None:
-        """Start the thread."""
-        self._worker.start()
-        self._placement = promote(
-            "pf-audio", self._worker.native_id, RealtimePlan(None, AUDIO_PRIORITY), kit=None
+        """Open encoder and source, then start the thread; EnvironmentProblem if one cannot be opened.
+
+        Both are opened here and not by pf-audio, which is realtime as soon as it runs.
+        """
+        from punktfunk.realtime.capture.sound import open_sound
+        from punktfunk.realtime.encode.opus import OpusEncoder
+
+        plan = self._plan
+        self._encoder = OpusEncoder(
+            plan.channel_count, high_quality=plan.high_quality, packet_duration_ms=plan.packet_duration_ms
         )
+        self._sound = open_sound(plan)
+        self._worker.start()
+        self._placement = promote("pf-audio", self._worker.native_id, RealtimePlan(None, AUDIO_PRIORITY))
 
     def stop(self, join_ns: int) -> None:
         """End the thread within ``join_ns`` and close what this link opened. May be called again."""
@@ -92,6 +107,8 @@ class AudioLink:
         os.eventfd_write(self._wake_fd, 1)
         join_all([self._worker], join_ns)
         self._stopped = True
+        if self._sound:
+            self._sound.close()
         self._failures.close()
         self._socket.close()
         os.close(self._wake_fd)
@@ -115,27 +132,21 @@ class AudioLink:
         return self._failures.first()
 
     def _run(self) -> None:
-        from punktfunk.realtime.capture.sound import open_sound
-        from punktfunk.realtime.encode.opus import OpusEncoder
-
+        assert self._encoder is not None
+        assert self._sound is not None
         plan = self._plan
-        encoder = OpusEncoder(
-            plan.channel_count, high_quality=plan.high_quality, packet_duration_ms=plan.packet_duration_ms
-        )
         packetizer = AudioPacketizer(plan.packet_duration_ms, plan.encryption_key, plan.encryption_iv_id)
-        sound = open_sound(plan)
         self._wait_for_destination()
         cadence = Cadence(plan.packet_duration_ms * 1_000_000, time.monotonic_ns())
         while not self._stop.is_set():
             wait_ns = cadence.wait_ns(time.monotonic_ns())
             if wait_ns > 0:
                 time.sleep(wait_ns / 1e9)
-            for datagram in packetizer.datagrams(encoder.encode(sound.next())):
+            for datagram in packetizer.datagrams(self._encoder.encode(self._sound.next())):
                 self._send(datagram)
             self._counters["audio_packets"] += 1
             cadence.advance(time.monotonic_ns())
             self._counters["audio_restarts"] = cadence.restart_count
-        sound.close()
 
     def _wait_for_destination(self) -> None:
         poll = select.poll()

@@ -18,6 +18,7 @@ from punktfunk.errors import PipelineFailed
 from punktfunk.plan import FrameType, SendPlan, VideoPlan
 from punktfunk.realtime.encode.loop import EncodeLoop, Fate, Orders
 from punktfunk.realtime.latest import PICTURE_COUNT, LatestFrame
+from punktfunk.realtime.realtimekit import RealtimeKit
 from punktfunk.realtime.thread import (
     SWITCH_INTERVAL_S,
     Failures,
@@ -106,7 +107,7 @@ class Pipeline:
         self._capture_loop = CaptureLoop(plan, self._latest, self._wake_fd, self._ended)
         self._encode_loop = EncodeLoop(self._latest, self._encoder, _Sink(self._sender), self._orders)
         self._start("pf-send", self._sender.run)
-        self._placements = [promote("pf-send", self._workers[0].native_id, plan.realtime)]
+        self._placements = [promote("pf-send", self._workers[0].native_id, plan.realtime, RealtimeKit())]
         self._start("pf-encode", self._encode_loop.run)
         self._start("pf-capture", self._capture_loop.run)
 

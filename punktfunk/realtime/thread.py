@@ -74,7 +74,7 @@ def make_ordinary(thread_id: int) -> None:
 def promote(
     thread_name: str, thread_id: int, plan: RealtimePlan, kit: RealtimeKit | None = None
 ) -> Placement:
-    """Pin a thread and make it realtime: SCHED_FIFO where the process may, else SCHED_RR by RealtimeKit.
+    """Pin a thread and make it realtime: SCHED_FIFO where the process may, else SCHED_RR by ``kit``, if any.
 
     Takes at most the two seconds of a D-Bus call. Never raises for what the machine refuses: the refusal is
     in ``Placement.reason``, for ``doctor`` and the log.
@@ -106,9 +106,10 @@ def _make_realtime(thread_id: int, priority: int, kit: RealtimeKit | None) -> li
         refusal = f"SCHED_FIFO: {error.strerror}"
     else:
         return []
+    if kit is None:
+        return [refusal]
     if not _prepared.is_set():
         return [refusal, "RealtimeKit: not asked, as SIGXCPU has no handler"]
-    kit = kit or RealtimeKit()
     try:
         terms = kit.terms()
         _limit_cpu_time(terms.cpu_time_us)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loopback_client import nothing_left, open_things
 
+from punktfunk.errors import EnvironmentProblem
 from punktfunk.plan import AudioPlan, AudioSource
 from punktfunk.realtime import AudioLink
 from punktfunk.realtime import audio as audio_module
@@ -137,12 +138,26 @@ def test_silence_before_somebody_listens_and_nothing_left(sockets):
 def test_a_crash_is_told_by_event(sockets, monkeypatch):
     class Broken:
         def __init__(self, *_):
+            self.close = lambda: None
+
+        def next(self):
             raise ValueError("no samples")
 
     monkeypatch.setattr(sound_module, "Tone", Broken)
     with running(audio_plan(), sockets) as link:
         assert select.select([link.event_fd], [], [], 10)[0]
         assert str(link.failure()) == "pf-audio stopped: no samples"
+
+
+def test_a_start_that_fails_leaves_nothing(sockets, monkeypatch):
+    def refuse(*_):
+        raise EnvironmentProblem("no sound server")
+
+    before = open_things()
+    monkeypatch.setattr(sound_module, "Tone", refuse)
+    with pytest.raises(EnvironmentProblem), running(audio_plan(), sockets):
+        pass
+    assert nothing_left(before)
 
 
 def test_unreachable_networks_are_counted_not_fatal(sockets, monkeypatch):

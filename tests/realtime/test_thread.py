@@ -172,6 +172,11 @@ def test_realtimekit_is_not_asked_while_its_signal_would_kill(sleeper, no_fifo):
     assert "SIGXCPU" in placement.reason
 
 
+def test_without_a_kit_the_refusal_is_all(sleeper, no_fifo, prepared):
+    placement = promote("pf-test", sleeper.native_id, RealtimePlan(None, 20))
+    assert placement.reason == "SCHED_FIFO: Operation not permitted"
+
+
 def test_realtimekit_may_refuse(sleeper, no_fifo, prepared):
     placement = promote("pf-test", sleeper.native_id, RealtimePlan(None, 20), Refusing())
     assert placement.reason == "SCHED_FIFO: Operation not permitted; RealtimeKit: nobody is there"
