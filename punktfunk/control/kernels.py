@@ -37,7 +37,8 @@ class _Progress:
         self._said = 0
 
     def note(self, step: "WarmStep") -> None:
-        """Take one step of the child; called from a worker thread."""
+        """Take one step of the child; called from a worker thread. Raises Cancelled once the host stops."""
+        trio.from_thread.check_cancelled()
         percent = 100 * step.done // max(step.total, 1)
         self._readiness.waiting_for = f"its kernels are being compiled ({percent} % done)"
         if percent // 25 > self._said // 25:

@@ -26,6 +26,11 @@ def state_lock(state_folder: Path) -> Iterator[None]:
                 f"another punktfunk host (process {holder}) already uses {state_folder}",
                 hint=f"stop it (kill {holder}), or give this one its own --state folder and --port",
             ) from error
+        except OSError as error:  # ENOLCK: a network file system without a lock server
+            raise EnvironmentProblem(
+                f"cannot lock {path}: {error.strerror}",
+                hint="put the state on a local file system: --state FOLDER",
+            ) from error
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield

@@ -11,6 +11,7 @@ from punktfunk.errors import EnvironmentProblem
 
 EVERY_ADDRESS = "::"
 """Bind address that means all interfaces, IPv4 and IPv6."""
+EVERY_IPV4_ADDRESS = "0.0.0.0"  # noqa: S104 -- a value of the settings
 
 SEND_BUFFER_BYTES = 4 << 20
 RECEIVE_BUFFER_BYTES = 256 << 10
@@ -29,7 +30,7 @@ class BoundSocket:
         local = plain_address(local_address)
         if bound in {local, EVERY_ADDRESS}:
             return True
-        return bound == "0.0.0.0" and ip_address(local).version == 4  # noqa: S104 -- compared, not bound
+        return bound == EVERY_IPV4_ADDRESS and ip_address(local).version == 4
 
 
 def plain_address(address: str) -> str:
@@ -46,8 +47,9 @@ def plain_address(address: str) -> str:
 def bind_udp(address: str, port: int) -> socket.socket:
     """Bind a non-blocking UDP socket; ``::`` also takes IPv4. A taken port is an EnvironmentProblem."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    bound: socket.socket | None = None
     try:
+        bound = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         if family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(address != EVERY_ADDRESS))
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
@@ -55,7 +57,8 @@ def bind_udp(address: str, port: int) -> socket.socket:
         bound.setblocking(False)  # noqa: FBT003 -- its only argument
         bound.bind((address, port))
     except OSError as error:
-        bound.close()
+        if bound is not None:
+            bound.close()
         raise EnvironmentProblem(
             f"cannot bind UDP {address} port {port}: {error.strerror or error}",
             hint="run `punktfunk doctor` to see who holds the port, or choose another --port",
@@ -64,14 +67,18 @@ def bind_udp(address: str, port: int) -> socket.socket:
 
 
 def resolve_bind(addresses: Sequence[str]) -> list[str]:
-    """Replace ``::`` by ``0.0.0.0`` where the kernel has no IPv6, as containers often have."""
-    resolved = []
-    for address in addresses or [EVERY_ADDRESS]:
-        if address == EVERY_ADDRESS and not has_ipv6():
-            resolved.append("0.0.0.0")  # noqa: S104 -- the user asked for every address
-        else:
-            resolved.append(address)
-    return resolved
+    """Return what to bind: no address twice, and none that collides with a wildcard beside it.
+
+    ``::`` becomes ``0.0.0.0`` where the kernel has no IPv6, as in many containers.
+    """
+    wanted = list(dict.fromkeys(addresses or [EVERY_ADDRESS]))
+    if EVERY_ADDRESS in wanted:
+        if has_ipv6():
+            return [EVERY_ADDRESS]
+        wanted[wanted.index(EVERY_ADDRESS)] = EVERY_IPV4_ADDRESS
+    if EVERY_IPV4_ADDRESS in wanted:
+        return [EVERY_IPV4_ADDRESS, *(address for address in wanted if ":" in address)]
+    return wanted
 
 
 def has_ipv6() -> bool:

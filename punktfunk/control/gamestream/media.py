@@ -26,24 +26,52 @@ Follow = Callable[[SocketAddress, socket.AddressFamily], None]
 
 LARGEST_PING_BYTES = 64
 DRAIN_COUNT = 64
+FLOOD_PAUSE_S = 0.001
+"""After a full batch, which only a flood brings: the loop serves others meanwhile."""
+LOGGED_MOVES = 8
+"""Whoever can forge pings of a stream could fill the log with its moves."""
 
 
 @dataclass(slots=True)
 class Route:
-    """Who waits for the pings with one payload."""
+    """Where the pings with one payload come from, and who wants to know.
 
-    client_address: str
-    follow: Follow
+    ``legacy_address`` is where the four bytes PING may come from, for a client that knows no payload; empty
+    for all others, whose pings nobody can claim by address alone.
+    """
+
     local: BoundSocket
+    legacy_address: str
     last_address: SocketAddress | None = None
+    move_count: int = 0
+    follow: Follow | None = None
+
+    def move(self, address: SocketAddress) -> None:
+        """Take a ping from ``address``."""
+        if address == self.last_address:
+            return
+        self.last_address = address
+        self.move_count += 1
+        if self.follow is not None:
+            self.follow(address, self.local.socket.family)
+
+    @contextmanager
+    def followed_by(self, follow: Follow) -> Iterator[None]:
+        """Call ``follow(address, family)`` at once, if the client has pinged already, and for every move."""
+        self.follow = follow
+        if self.last_address is not None:
+            follow(self.last_address, self.local.socket.family)
+        try:
+            yield
+        finally:
+            self.follow = None
 
 
 class MediaPlane:
     """Ping routing for one plane. Own it for the host's life; sessions take a :meth:`route` each."""
 
-    def __init__(self, name: str, port: int, sockets: Sequence[BoundSocket]) -> None:
+    def __init__(self, name: str, sockets: Sequence[BoundSocket]) -> None:
         self.name = name
-        self.port = port
         self._sockets = tuple(sockets)
         self._routes: dict[bytes, Route] = {}
         self.stray_count = 0
@@ -53,13 +81,11 @@ class MediaPlane:
         return pick(self._sockets, local_address)
 
     @contextmanager
-    def route(
-        self, payload: bytes, client_address: str, local: BoundSocket, follow: Follow
-    ) -> Iterator[None]:
-        """Call ``follow(address, family)`` whenever a ping with ``payload`` comes from a new address."""
-        self._routes[payload] = Route(client_address, follow, local)
+    def route(self, payload: bytes, local: BoundSocket, *, legacy_address: str = "") -> Iterator[Route]:
+        """Take pings with ``payload`` on ``local``, and those without that come from ``legacy_address``."""
+        self._routes[payload] = route = Route(local, legacy_address)
         try:
-            yield
+            yield route
         finally:
             del self._routes[payload]
 
@@ -72,16 +98,19 @@ class MediaPlane:
     async def _receive(self, bound: BoundSocket) -> None:
         while True:
             await trio.lowlevel.wait_readable(bound.socket)
+            flooded = True
             for _ in range(DRAIN_COUNT):
                 try:
                     datagram, address = bound.socket.recvfrom(LARGEST_PING_BYTES)
                 except BlockingIOError:
+                    flooded = False
                     break
                 except OSError as error:  # an ICMP error of an earlier send surfaces here
                     logger.debug("plane=%s receive error=%s", self.name, error)
                     continue
                 self._take(bound, datagram, address)
-            await trio.lowlevel.checkpoint()
+            if flooded:
+                await trio.sleep(FLOOD_PAUSE_S)
 
     def _take(self, bound: BoundSocket, datagram: bytes, address: SocketAddress) -> None:
         try:
@@ -93,15 +122,14 @@ class MediaPlane:
         if route is None or route.local is not bound:
             self.stray_count += 1
             return
-        if address != route.last_address:
-            route.last_address = address
+        if address != route.last_address and route.move_count < LOGGED_MOVES:
             logger.info("plane=%s client=%s port=%d", self.name, plain_address(address[0]), address[1])
-            route.follow(address, bound.socket.family)
+        route.move(address)
 
     def _find(self, payload: bytes | None, address: str) -> Route | None:
         if payload is not None:
             return self._routes.get(payload)
-        return next((r for r in self._routes.values() if r.client_address == address), None)
+        return next((route for route in self._routes.values() if route.legacy_address == address), None)
 
 
 def new_ping_payload() -> str:

@@ -14,6 +14,8 @@ from punktfunk.wire.gamestream.serverinfo import CodecMode
 
 LOWEST_VIDEO_BITRATE_BPS = 500_000
 """Below this no picture of any use can be made; a client that asks for less gets this."""
+HIGHEST_VIDEO_BITRATE_BPS = 2_000_000_000
+"""Encoders keep rates in 32 bits, some with a sign; the most that clients let people choose is 500 Mbit/s."""
 
 _EVERYTHING = Encryption.CONTROL_V2 | Encryption.VIDEO | Encryption.AUDIO
 _CODEC_MODES = {
@@ -73,7 +75,7 @@ def describe(offer: HostOffer, client_address: str) -> DescribeOffer:
 
 
 def is_near(address: str) -> bool:
-    """Tell whether the address is one of a home network or of this machine."""
+    """Tell whether the address (without zone) is one of a home network or of this machine."""
     parsed = ip_address(address)
     return parsed.is_private or parsed.is_link_local or parsed.is_loopback
 
@@ -87,7 +89,7 @@ def video_bitrate_bps(total_bps: int, sound_bps: int, fec_percent: int) -> int:
     video_bps = total_bps * (100 - fec_percent) // 100
     video_bps -= min(sound_bps, video_bps // 5)
     video_bps -= min(500_000, video_bps // 10)
-    return max(video_bps, LOWEST_VIDEO_BITRATE_BPS)
+    return min(max(video_bps, LOWEST_VIDEO_BITRATE_BPS), HIGHEST_VIDEO_BITRATE_BPS)
 
 
 def negotiate(

@@ -15,7 +15,6 @@ from punktfunk.control.gamestream.stream import Stream
 from punktfunk.control.listeners import Place, peer_address
 from punktfunk.errors import RemoteProtocolError
 from punktfunk.wire.gamestream.rtsp import (
-    MAX_MESSAGE_BYTES,
     RtspRefused,
     build_response,
     frame_is_complete,
@@ -40,12 +39,14 @@ async def serve_connection(
     if session is None:
         complaints.note("rtsp-stranger", peer=address)
         return
-    place.set_busy()
     try:
         with trio.fail_after(EXCHANGE_TIMEOUT_S):
             message = await _read_message(stream, encrypted=session.rtsp_cipher is not None)
+            # Not before: silent connections from behind the client's own address must make room for it.
+            place.set_busy()
             await stream.send_all(reply_to(session, message))
             await stream.send_eof()
+            place.set_idle()
             await _wait_for_end(stream)
     except trio.TooSlowError:
         complaints.note("rtsp-slow", peer=address)
@@ -69,11 +70,10 @@ def reply_to(session: Stream, message: bytes) -> bytes:
 
 
 async def _read_message(stream: trio.SocketStream, *, encrypted: bool) -> bytes:
+    """Read one message; ``complete`` refuses a longer one than 64 KiB before all of it is here."""
     complete = frame_is_complete if encrypted else request_is_complete
     buffer = bytearray()
     while (length := complete(buffer)) is None:
-        if len(buffer) > MAX_MESSAGE_BYTES + RECEIVE_BYTES:
-            raise RemoteProtocolError(f"RTSP message longer than {MAX_MESSAGE_BYTES} bytes")
         received = await stream.receive_some(RECEIVE_BYTES)
         if not received:
             raise RemoteProtocolError(f"RTSP message ended after {len(buffer)} bytes")

@@ -1,7 +1,9 @@
 """The GameStream host behind its HTTP verbs: ``http.HostView``, made of sessions, apps and ports."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from pathlib import Path
 
 import trio
@@ -78,10 +80,13 @@ class GameStreamService:
         """Return the RTSP URL of a new stream of the running app."""
         return await self._begin("resume", client, request, local_address, remote_address)
 
-    async def cancel(self, client: PairedClient) -> None:  # noqa: ARG002 -- every paired client may
+    async def cancel(self, client: PairedClient) -> None:
         """End the running app."""
         sessions = await self._ready_sessions()
-        await sessions.cancel()
+        try:
+            await sessions.cancel(client.fingerprint)
+        except LaunchRefused as refusal:
+            raise Refusal(refusal.status, str(refusal)) from refusal
 
     async def _begin(
         self, verb: str, client: PairedClient, request: LaunchRequest, local_address: str, remote_address: str
@@ -133,7 +138,8 @@ def _interface_of(address: str) -> str | None:
         rows = Path("/proc/net/route").read_text("ascii").splitlines()[1:]
     except OSError:
         return None
-    wanted = int.from_bytes(bytes(map(int, address.split("."))), "little")
+    # The kernel prints these 32 bits as it holds them (route(8), net/ipv4/fib_trie.c, fib_route_seq_show).
+    wanted = int.from_bytes(bytes(map(int, address.split("."))), sys.byteorder)
     for row in rows:
         fields = row.split()
         destination, mask = int(fields[1], 16), int(fields[7], 16)
@@ -143,8 +149,6 @@ def _interface_of(address: str) -> str | None:
 
 
 def _ipv6_interface(address: str) -> str | None:
-    from ipaddress import IPv6Address
-
     wanted = IPv6Address(address).packed.hex()
     try:
         rows = Path("/proc/net/if_inet6").read_text("ascii").splitlines()

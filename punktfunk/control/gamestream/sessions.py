@@ -1,48 +1,36 @@
-"""The one app that runs on this host, its display, and the one stream that shows it.
+"""Who may launch, resume and cancel: one app at a time, shown by one stream at a time.
 
     launch -> run (display made, app started) -> stream ... client leaves, run stays ... resume -> stream
     ... cancel
 
-A run outlives its streams, so that a client can come back to its game; it ends with ``cancel``, when its
-app ends, when its display breaks, or when nobody came back in time. A stream never outlives its run.
+The three verbs take turns. A client that hangs up in the middle of one leaves nothing half done: a launch
+that nobody waits for any more is ended. What a run is: ``runs``.
 """
 
 import logging
-import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
+from typing import Final
 
 import trio
 
-from punktfunk.control.apps import App, Catalogue, run_app
-from punktfunk.control.displays.base import DisplayBackend, VirtualOutput
+from punktfunk.control.apps import Catalogue
 from punktfunk.control.gamestream.negotiate import HostOffer
+from punktfunk.control.gamestream.runs import LaunchRefused, Means, Run
 from punktfunk.control.gamestream.stream import MediaPorts, Peer, Stream
-from punktfunk.control.gamestream.streaming import Planes, run_stream
-from punktfunk.errors import EnvironmentProblem, PunktfunkError
 from punktfunk.plan import AudioSource, Mode
-from punktfunk.wire.gamestream.feedback import TerminationCode
 from punktfunk.wire.gamestream.launch import LaunchRequest
+
+__all__ = ["LaunchRefused", "SessionRules", "Sessions"]
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_MODE = Mode(1280, 720, 60_000)
+DEFAULT_MODE: Final = Mode(1280, 720, 60_000)
 """For a client that names no mode."""
-START_TIMEOUT_S = 25
-"""For display and app to come up: clients wait 60 s or longer for a launch."""
-END_TIMEOUT_S = 30
-
-Report = Callable[[str], None]
-
-
-class LaunchRefused(PunktfunkError):
-    """A launch, resume or cancel that cannot be; ``status`` is GameStream's ``status_code``."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
+START_TIMEOUT_S: Final = 45
+"""For display, preparations and app to come up: clients wait 60 s or longer for a launch."""
+END_TIMEOUT_S: Final = 25
+"""For a stream and a run to end: clients wait 30 s for a resume or cancel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,200 +41,128 @@ class SessionRules:
     sound: AudioSource
     ports: MediaPorts
     takeover: bool
-    resume_timeout_s: float
-    log_folder: Path
-
-
-@dataclass(eq=False)
-class Run:
-    """A running app with its display. ``stream`` is the latest stream; it may have ended."""
-
-    app: App
-    owner: str
-    mode: Mode
-    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
-    idle: trio.CancelScope = field(default_factory=trio.CancelScope)
-    started: trio.Event = field(default_factory=trio.Event)
-    ended: trio.Event = field(default_factory=trio.Event)
-    output: VirtualOutput | None = None
-    nursery: trio.Nursery | None = None
-    stream: Stream | None = None
-    stream_done: trio.Event | None = None
-    failure: str = ""
 
 
 class Sessions:
-    """Launch, resume and cancel for all clients of the host."""
+    """Launch, resume and cancel for all clients of the host. :meth:`serve` must run meanwhile."""
 
-    def __init__(
-        self,
-        nursery: trio.Nursery,
-        backend: DisplayBackend,
-        catalogue: Catalogue,
-        rules: SessionRules,
-        report: Report,
-    ) -> None:
-        self._nursery = nursery
-        self._backend = backend
+    def __init__(self, catalogue: Catalogue, rules: SessionRules, means: Means) -> None:
         self._catalogue = catalogue
         self._rules = rules
-        self._report = report
+        self._means = means
         self._numbers = count(1)
-        self._turn = trio.Lock()  # launch, resume and cancel one at a time
-        self.planes: Planes | None = None
-        self.run: Run | None = None
+        self._turn = trio.Lock()
+        self._run: Run | None = None
+        self._to_start, self._starting = trio.open_memory_channel[Run](1)
+
+    async def serve(self) -> None:
+        """Own every run until cancelled."""
+        async with self._starting, trio.open_nursery() as nursery:
+            async for run in self._starting:
+                nursery.start_soon(run.hold)
+
+    @property
+    def run(self) -> Run | None:
+        """The run that goes on, starts or ends, if any."""
+        return None if self._run is None or self._run.ended.is_set() else self._run
 
     @property
     def current_app_id(self) -> int:
-        """The running app's id, 0 if none runs."""
+        """The running app's number, 0 if none runs."""
         return self.run.app.app_id if self.run is not None else 0
 
     @property
     def stream(self) -> Stream | None:
         """The stream that is going on or about to start, if any."""
-        run = self.run
-        if run is None or run.stream is None or run.stream.ended.is_set():
-            return None
-        return run.stream
+        return self.run.live_stream if self.run is not None else None
 
     def pending_for(self, address: str) -> Stream | None:
         """Find the stream whose RTSP conversation a client at ``address`` may continue."""
         stream = self.stream
-        return stream if stream is not None and stream.peer.address == address else None
+        if stream is None or stream.played.is_set() or stream.peer.address != address:
+            return None
+        return stream
 
     async def launch(self, peer: Peer, request: LaunchRequest) -> None:
         """Start an app on a display of the client's size; LaunchRefused says why not."""
+        app = self._catalogue.find(request.app_id) if request.app_id is not None else None
+        if app is None:
+            await trio.lowlevel.checkpoint()
+            raise LaunchRefused(404, f"This host has no app with the number {request.app_id}.")
+        self._check(request)
         async with self._turn:
-            app = self._catalogue.find(request.app_id) if request.app_id is not None else None
-            if app is None:
-                raise LaunchRefused(404, f"This host has no app with the number {request.app_id}.")
+            await self._let_end()
             if self.run is not None:
                 raise LaunchRefused(400, f"{self.run.app.title} is already running on this host.")
-            self._check(request)
-            await self._start_run(Run(app, peer.name, request.mode or DEFAULT_MODE))
-            self._start_stream(peer, request)
+            run = Run(app, peer.name, request.mode or DEFAULT_MODE, self._means)
+            await self._start(run)
+            run.begin_stream(self._new_stream(peer, request))
 
     async def resume(self, peer: Peer, request: LaunchRequest) -> None:
         """Start a new stream of the running app, taking it over from the client that has it."""
+        self._check(request)
         async with self._turn:
-            if self.run is None:
+            run = self.run
+            if run is None or run.closing:
+                await trio.lowlevel.checkpoint()
                 raise LaunchRefused(503, "No app is running that could be resumed.")
-            self._check(request)
-            stream = self.stream
-            if stream is not None:
-                if stream.peer.fingerprint != peer.fingerprint and not self._rules.takeover:
-                    raise LaunchRefused(400, f"{stream.peer.name} is streaming from this host.")
-                stream.end(f"taken over by {peer.name}", termination_code=TerminationCode.GRACEFUL)
-            if self.run.stream_done is not None:
-                with trio.move_on_after(END_TIMEOUT_S):
-                    await self.run.stream_done.wait()
-            self._start_stream(peer, request)
+            self._check_owner(peer.fingerprint)
+            with trio.move_on_after(END_TIMEOUT_S) as patience:
+                await run.end_stream(f"taken over by {peer.name}")
+            if patience.cancelled_caught:
+                raise LaunchRefused(503, "The stream before this one does not end.")
+            run.begin_stream(self._new_stream(peer, request))
 
-    async def cancel(self) -> None:
+    async def cancel(self, fingerprint: str) -> None:
         """End the running app, its stream and its display; return when they are gone."""
         async with self._turn:
-            await self._end_run("quit by the client")
+            run = self.run
+            if run is None:
+                await trio.lowlevel.checkpoint()
+                return
+            self._check_owner(fingerprint)
+            with trio.move_on_after(END_TIMEOUT_S):
+                await run.wind_down("quit by the client")
+                await run.ended.wait()
+            if not run.ended.is_set():
+                raise LaunchRefused(503, f"{run.app.title} is still ending.")
 
     def _check(self, request: LaunchRequest) -> None:
         if self._rules.offer.encryption == "always" and not request.can_encrypt_rtsp:
             raise LaunchRefused(403, "This host wants encryption, which this client is too old for.")
 
-    async def _end_run(self, reason: str) -> None:
+    def _check_owner(self, fingerprint: str) -> None:
+        """Refuse to take a stream from a client that is using it, where the settings say so."""
+        stream = self.stream
+        if stream is not None and stream.peer.fingerprint != fingerprint and not self._rules.takeover:
+            raise LaunchRefused(400, f"{stream.peer.name} is streaming from this host.")
+
+    async def _let_end(self) -> None:
+        """Wait for a run that is ending already."""
         run = self.run
-        if run is None:
+        if run is None or not run.closing:
+            await trio.lowlevel.checkpoint()
             return
-        if run.stream is not None:
-            run.stream.end(reason, termination_code=TerminationCode.GRACEFUL)
-        if run.stream_done is not None:
-            with trio.move_on_after(END_TIMEOUT_S):
-                await run.stream_done.wait()
-        run.scope.cancel()
         with trio.move_on_after(END_TIMEOUT_S):
             await run.ended.wait()
 
-    # -- runs
-
-    async def _start_run(self, run: Run) -> None:
-        self.run = run
-        self._nursery.start_soon(self._own_run, run)
-        with trio.move_on_after(START_TIMEOUT_S):
-            await run.started.wait()
-        if not run.started.is_set():
-            run.failure = f"{run.app.title} did not start within {START_TIMEOUT_S} s"
-            run.scope.cancel()
-            await run.ended.wait()
+    async def _start(self, run: Run) -> None:
+        """Start the run; when this returns it can be streamed, or LaunchRefused says why it cannot."""
+        await self._to_start.send(run)
+        self._run = run
+        try:
+            with trio.move_on_after(START_TIMEOUT_S) as patience:
+                await run.started.wait()
+        except BaseException:
+            run.close("its client hung up")  # nobody would ever come to stream it
+            raise
+        if patience.cancelled_caught:
+            run.close("it did not start in time")
+            await self._let_end()
+            raise LaunchRefused(503, f"{run.app.title} did not start within {START_TIMEOUT_S} s.")
         if run.failure:
             raise LaunchRefused(503, run.failure)
 
-    async def _own_run(self, run: Run) -> None:
-        """Hold display and app for as long as the run lasts; failures end the run, never the host."""
-        try:
-            with run.scope:
-                async with self._backend.create(run.mode, run.owner) as output:
-                    run.output = output
-                    log_path = self._rules.log_folder / "app.log"
-                    async with run_app(run.app, output.environment, log_path) as process:
-                        await self._hold(run, process)
-        except* EnvironmentProblem as problems:
-            problem = problems.exceptions[0]
-            run.failure = f"{problem} {getattr(problem, 'hint', '')}".strip()
-            self._report(f"{run.app.title}: {run.failure}")
-        finally:
-            if self.run is run:
-                self.run = None
-            run.started.set()
-            run.ended.set()
-            logger.info("run ended app=%s", run.app.title)
-
-    async def _hold(self, run: Run, process: trio.Process | None) -> None:
-        async with trio.open_nursery() as nursery:
-            run.nursery = nursery
-            run.started.set()
-            self._report(
-                f"{run.app.title} started for {run.owner} on {run.output.name if run.output else '?'}"
-            )
-            if process is not None:
-                nursery.start_soon(self._end_with_app, run, process)
-            with run.idle:
-                await trio.sleep_forever()
-            self._report(f"{run.app.title}: nobody came back within {self._rules.resume_timeout_s:.0f} s")
-            nursery.cancel_scope.cancel()
-
-    async def _end_with_app(self, run: Run, process: trio.Process) -> None:
-        status = await process.wait()
-        self._report(f"{run.app.title} ended by itself (status {status})")
-        if run.stream is not None:
-            run.stream.end(f"{run.app.title} ended", termination_code=TerminationCode.GRACEFUL)
-            if run.stream_done is not None:
-                await run.stream_done.wait()
-        run.scope.cancel()
-
-    # -- streams
-
-    def _start_stream(self, peer: Peer, request: LaunchRequest) -> None:
-        run = self.run
-        if run is None or run.nursery is None or run.scope.cancel_called:
-            raise LaunchRefused(503, "The app ended while the stream was starting.")
+    def _new_stream(self, peer: Peer, request: LaunchRequest) -> Stream:
         rules = self._rules
-        run.stream = Stream(next(self._numbers), peer, request, rules.offer, rules.sound, rules.ports)
-        run.stream_done = trio.Event()
-        run.idle.deadline = math.inf
-        run.nursery.start_soon(self._own_stream, run, run.stream, run.stream_done)
-
-    async def _own_stream(self, run: Run, stream: Stream, done: trio.Event) -> None:
-        async def change_mode(mode: Mode) -> VirtualOutput:
-            assert run.output is not None
-            if run.output.mode != mode:
-                run.output = await self._backend.change_mode(run.output, mode)
-            return run.output
-
-        assert self.planes is not None
-        try:
-            await run_stream(stream, change_mode, self.planes, self._rules.offer.realtime, self._report)
-        finally:
-            run.idle.deadline = trio.current_time() + self._rules.resume_timeout_s
-            if stream.failed:
-                # Its display or its threads broke: coming back to them would only break again.
-                self._report(f"{run.app.title}: ended with its stream ({stream.end_reason})")
-                run.scope.cancel()
-            done.set()
+        return Stream(next(self._numbers), peer, request, rules.offer, rules.sound, rules.ports)

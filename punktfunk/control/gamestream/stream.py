@@ -105,7 +105,7 @@ class Stream:
         self.end_reason = ""
         self.end_message: int | None = None
         self.failed = False
-        self.request_idr: Callable[[], None] = _nothing
+        self.request_idr: Callable[[], None] = do_nothing
         self._offer = offer
         self._sound = sound
         self._ports = ports
@@ -159,13 +159,31 @@ class Stream:
 
     # -- control
 
-    def take_control(self, payload: bytes) -> None:
-        """Act on one control message; forged and garbled ones are counted and change nothing."""
-        if self.cipher is None:
-            return
+    def join_control(self, endpoint: "EnetEndpoint", peer: "PeerId") -> None:
+        """Take a connection that has proved to be the client's."""
+        self.endpoint, self.control_peer = endpoint, peer
+        self.connected.set()
+
+    def is_joined(self, endpoint: "EnetEndpoint | None", peer: "PeerId") -> bool:
+        """Tell whether this very connection is the client's."""
+        return endpoint is not None and self.endpoint is endpoint and self.control_peer == peer
+
+    def leave_control(self) -> None:
+        """Let go of the connection: nothing can be sent from now on."""
+        self.endpoint = self.control_peer = None
+
+    def take_control(self, payload: bytes) -> bool:
+        """Act on one control message and tell whether it opened with the stream's key.
+
+        Forged, replayed and garbled ones are counted and change nothing.
+        """
+        if self.cipher is None or self.ended.is_set():
+            return False
         self.counts.control_messages += 1
+        opened = False
         try:
             _sequence, plain = self.cipher.open(payload)
+            opened = True
             message = parse_message(plain)
             match message:
                 case RequestIdr() | InvalidateReferences():
@@ -181,7 +199,8 @@ class Stream:
             self.counts.bad_messages += 1
             if self.counts.bad_messages == 1:
                 logger.warning("stream=%d control message refused reason=%s", self.number, error)
+        return opened
 
 
-def _nothing() -> None:
-    """Do nothing: what an IDR request does before there is an encoder."""
+def do_nothing() -> None:
+    """Do nothing: what an IDR request does while there is no encoder."""

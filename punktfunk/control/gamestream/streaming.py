@@ -9,7 +9,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from functools import partial
 
 import trio
 
@@ -17,14 +16,16 @@ from punktfunk.control.displays.base import VirtualOutput
 from punktfunk.control.gamestream.control_stream import ControlPlane, send_feedback
 from punktfunk.control.gamestream.media import MediaPlane
 from punktfunk.control.gamestream.negotiate import Agreement
-from punktfunk.control.gamestream.stream import Stream
+from punktfunk.control.gamestream.stream import Stream, do_nothing
 from punktfunk.control.input.base import Injector, open_injector
 from punktfunk.control.pipelines import running_audio, running_video, watch
-from punktfunk.control.system.inhibit import inhibited
-from punktfunk.errors import EnvironmentProblem, PipelineFailed
+from punktfunk.control.problems import first_leaf, worded
+from punktfunk.control.system.inhibit import inhibited, locked_screen
+from punktfunk.errors import PunktfunkError
 from punktfunk.plan import Mode, RealtimePlan, VideoPlan
 from punktfunk.realtime import AudioLink, Pipeline
 from punktfunk.wire.gamestream.feedback import HdrMode, TerminationCode
+from punktfunk.wire.gamestream.sdp import ClientFeature
 
 logger = logging.getLogger(__name__)
 
@@ -48,88 +49,129 @@ async def run_stream(
     stream: Stream, change_mode: ChangeMode, planes: Planes, realtime: RealtimePlan, report: Report
 ) -> None:
     """Run the stream to its end. Never raises for what a client, a display or an encoder does."""
+    with planes.control.route(stream):
+        try:
+            agreement = await _wait_for_play(stream)
+            output = await _fit_display(stream, agreement, change_mode, report) if agreement else None
+            if agreement is not None and output is not None:
+                await _run_agreed(stream, agreement, output, planes, realtime, report)
+        except* (PunktfunkError, OSError) as problems:
+            stream.failed = True
+            _give_up(stream, worded(first_leaf(problems)), report)
+        finally:
+            stream.end("the host stopped", termination_code=TerminationCode.GRACEFUL)
+
+
+async def _wait_for_play(stream: Stream) -> Agreement | None:
+    """Return what was agreed as soon as the client says PLAY; None if the stream ended before."""
+    with trio.move_on_after(RTSP_TIMEOUT_S):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_cancel_when, stream.ended, nursery.cancel_scope)
+            await stream.played.wait()
+            nursery.cancel_scope.cancel()
+    if not stream.played.is_set():
+        stream.end(f"the client did not come within {RTSP_TIMEOUT_S} s")
+    return None if stream.ended.is_set() else stream.agreement
+
+
+async def _cancel_when(event: trio.Event, scope: trio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()
+
+
+async def _fit_display(
+    stream: Stream, agreement: Agreement, change_mode: ChangeMode, report: Report
+) -> VirtualOutput | None:
+    """Give the display the agreed mode. A display that cannot ends the stream, not the app on it."""
     try:
-        with trio.move_on_after(RTSP_TIMEOUT_S):
-            await _first(stream.played, stream.ended)
-        if stream.agreement is None or not stream.played.is_set():
-            stream.end(f"the client did not come within {RTSP_TIMEOUT_S} s")
-            return
-        await _run_agreed(stream, stream.agreement, change_mode, planes, realtime, report)
-    except* (PipelineFailed, EnvironmentProblem) as problems:
-        reason = str(problems.exceptions[0])
-        stream.failed = True
-        stream.end(reason, termination_code=TerminationCode.FRAME_CONVERSION)
-        report(f"stream {stream.number}: failed: {reason}")
-    finally:
-        stream.end("the host stopped", termination_code=TerminationCode.GRACEFUL)
-        planes.control.forget(stream)
+        return await change_mode(agreement.mode)
+    except PunktfunkError as problem:
+        _give_up(stream, worded(problem), report)
+        return None
+
+
+def _give_up(stream: Stream, reason: str, report: Report) -> None:
+    report(f"stream {stream.number}: failed: {reason}")
+    stream.end(reason, termination_code=TerminationCode.FRAME_CONVERSION)
 
 
 async def _run_agreed(
     stream: Stream,
     agreement: Agreement,
-    change_mode: ChangeMode,
+    output: VirtualOutput,
     planes: Planes,
     realtime: RealtimePlan,
     report: Report,
 ) -> None:
-    output = await change_mode(agreement.mode)
     plan = VideoPlan(output.source, agreement.encode, agreement.send, realtime)
     video_socket = planes.video.socket_for(stream.peer.local_address)
     audio_socket = planes.audio.socket_for(stream.peer.local_address)
+    knows_payload = agreement.client_features & ClientFeature.SESSION_ID
+    legacy_address = "" if knows_payload else stream.peer.address
     async with AsyncExitStack() as stack:
+        # Routes first: audio pings have begun, and the next one is half a second away.
+        to_video, to_audio = (
+            stack.enter_context(plane.route(payload.encode(), local, legacy_address=legacy_address))
+            for plane, payload, local in (
+                (planes.video, stream.video_ping, video_socket),
+                (planes.audio, stream.audio_ping, audio_socket),
+            )
+        )
         injector = await stack.enter_async_context(open_injector(output))
         pipeline = await stack.enter_async_context(running_video(plan, video_socket.socket.fileno()))
         sound = await stack.enter_async_context(running_audio(agreement.audio, audio_socket.socket.fileno()))
-        report(f"stream {stream.number}: {await stack.enter_async_context(inhibited(output))}")
+        stack.enter_context(to_video.followed_by(pipeline.set_destination))
+        stack.enter_context(to_audio.followed_by(sound.set_destination))
+        stack.callback(setattr, stream, "request_idr", do_nothing)
         stream.request_idr = pipeline.request_idr
-        stack.enter_context(
-            planes.video.route(
-                stream.video_ping.encode(), stream.peer.address, video_socket, pipeline.set_destination
-            )
-        )
-        stack.enter_context(
-            planes.audio.route(
-                stream.audio_ping.encode(), stream.peer.address, audio_socket, sound.set_destination
-            )
-        )
         report(describe_start(stream, agreement))
-        await _until_the_end(stream, pipeline, sound, injector)
+        await _until_the_end(stream, pipeline, sound, injector, output, planes, report)
         report(describe_end(stream, pipeline, injector))
 
 
-async def _until_the_end(stream: Stream, pipeline: Pipeline, sound: AudioLink, injector: Injector) -> None:
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(watch, pipeline)
-        nursery.start_soon(watch, sound)
-        nursery.start_soon(stream.input.deliver, injector)
-        nursery.start_soon(_greet, stream)
-        await stream.ended.wait()
-        nursery.cancel_scope.cancel()
-    # Before the threads stop: a key held down must not repeat while an encoder is closed.
-    injector.release_all()
+async def _until_the_end(
+    stream: Stream,
+    pipeline: Pipeline,
+    sound: AudioLink,
+    injector: Injector,
+    output: VirtualOutput,
+    planes: Planes,
+    report: Report,
+) -> None:
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch, pipeline)
+            nursery.start_soon(watch, sound)
+            nursery.start_soon(stream.input.deliver, injector)
+            nursery.start_soon(_greet, stream)
+            nursery.start_soon(_keep_awake, stream, output, report)
+            await stream.ended.wait()
+            nursery.cancel_scope.cancel()
+    finally:
+        # Before the threads stop, which takes a while: a key held down must not repeat meanwhile, and the
+        # client need not wait to be told.
+        injector.release_all()
+        if stream.ended.is_set():
+            planes.control.forget(stream)
 
 
 async def _greet(stream: Stream) -> None:
     """Wait for the control connection and send what a client expects first."""
-    with trio.move_on_after(CONNECT_TIMEOUT_S) as waited:
+    with trio.move_on_after(CONNECT_TIMEOUT_S):
         await stream.connected.wait()
-    if waited.cancelled_caught:
+    if stream.connected.is_set():
+        send_feedback(stream, HdrMode(enabled=False))
+    else:
         stream.end(f"no control connection within {CONNECT_TIMEOUT_S} s")
-        return
-    send_feedback(stream, HdrMode(enabled=False))
 
 
-async def _first(*events: trio.Event) -> None:
-    """Return as soon as one of the events is set."""
-    async with trio.open_nursery() as nursery:
-        for event in events:
-            nursery.start_soon(partial(_wait_and_cancel, event, nursery.cancel_scope))
-
-
-async def _wait_and_cancel(event: trio.Event, scope: trio.CancelScope) -> None:
-    await event.wait()
-    scope.cancel()
+async def _keep_awake(stream: Stream, output: VirtualOutput, report: Report) -> None:
+    """Beside the stream, as a bus that does not answer must not delay it."""
+    async with inhibited(output) as inhibition:
+        report(f"stream {stream.number}: {inhibition}")
+        if lock := await locked_screen(output):
+            report(f"stream {stream.number}: {lock}")
+        await trio.sleep_forever()
 
 
 def describe_start(stream: Stream, agreement: Agreement) -> str:

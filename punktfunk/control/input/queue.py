@@ -13,6 +13,8 @@ from punktfunk.control.input.base import Injector
 from punktfunk.wire.input import InputEvent, MouseMove, MouseMoveAbsolute, PadMotion
 
 CAPACITY = 64
+MOTION = (MouseMove, MouseMoveAbsolute, PadMotion)
+"""What may be lost: the next one makes up for it."""
 
 
 class InputQueue:
@@ -41,10 +43,16 @@ class InputQueue:
             self._something.set()
 
     def _drop(self, event: InputEvent) -> None:
-        """Motion may be lost; a lost key or button release would stick, so then everything is released."""
+        """Lose motion first; a lost key or button release would stick, so then everything is released."""
         self.dropped_count += 1
-        if not isinstance(event, MouseMove | MouseMoveAbsolute | PadMotion):
-            self._lost_state = True
+        if isinstance(event, MOTION):
+            return
+        for index, waiting in enumerate(self._waiting):
+            if isinstance(waiting, MOTION):
+                del self._waiting[index]
+                self._waiting.append(event)
+                return
+        self._lost_state = True
 
     async def deliver(self, injector: Injector) -> None:
         """Hand events to the injector until cancelled."""

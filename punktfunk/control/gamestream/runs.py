@@ -1,0 +1,164 @@
+"""A running app with its display, and the stream that shows it now.
+
+    display made -> app started -> stream ... idle ... stream ... -> app ended, display gone
+
+A run outlives its streams, so that a client can come back to its game; a stream never outlives its run. From
+the moment that a run begins to end it takes no new stream. Who may begin and end what: ``sessions``.
+"""
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from punktfunk.control.apps import App, run_app
+from punktfunk.control.displays.base import DisplayBackend, VirtualOutput
+from punktfunk.control.gamestream.stream import Stream
+from punktfunk.control.gamestream.streaming import Planes, run_stream
+from punktfunk.control.problems import first_leaf, worded
+from punktfunk.errors import PunktfunkError
+from punktfunk.plan import Mode, RealtimePlan
+from punktfunk.wire.gamestream.feedback import TerminationCode
+
+logger = logging.getLogger(__name__)
+
+Report = Callable[[str], None]
+
+
+class LaunchRefused(PunktfunkError):
+    """A launch, resume or cancel that cannot be; ``status`` is GameStream's ``status_code``."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What every run of the host uses."""
+
+    backend: DisplayBackend
+    planes: Planes
+    realtime: RealtimePlan
+    resume_timeout_s: float
+    log_folder: Path
+    report: Report
+
+
+class Run:
+    """One app on its display. Events: ``started`` (both are there, or never will be) and ``ended`` (gone)."""
+
+    def __init__(self, app: App, owner: str, mode: Mode, means: Means) -> None:
+        self.app = app
+        self.owner = owner
+        self.stream: Stream | None = None
+        """The latest stream; it may have ended."""
+        self.started = trio.Event()
+        self.ended = trio.Event()
+        self.closing = False
+        self.failure = ""
+        self._mode = mode
+        self._means = means
+        self._scope = trio.CancelScope()
+        self._idle = trio.CancelScope()
+        self._nursery: trio.Nursery | None = None
+        self._output: VirtualOutput | None = None
+        self._mode_unsure = False
+        self._stream_done = trio.Event()
+        self._stream_done.set()
+
+    @property
+    def live_stream(self) -> Stream | None:
+        """The stream that goes on or is about to start, if any."""
+        return None if self.stream is None or self.stream.ended.is_set() else self.stream
+
+    async def hold(self) -> None:
+        """Own display and app for as long as the run lasts; failures end the run, never the host."""
+        title, means = self.app.title, self._means
+        try:
+            with self._scope:
+                async with means.backend.create(self._mode, self.owner) as self._output:
+                    log_path = means.log_folder / "app.log"
+                    async with run_app(self.app, self._output.environment, log_path) as process:
+                        await self._stay(process)
+        except* (PunktfunkError, OSError) as problems:
+            self.failure = worded(first_leaf(problems))
+            means.report(f"{title}: {self.failure}")
+        finally:
+            self.closing = True
+            self.started.set()
+            self.ended.set()
+            logger.info("run ended app=%r", title)
+
+    def close(self, reason: str) -> None:
+        """Begin to end at once, whatever goes on."""
+        self.closing = True
+        if self.stream is not None:
+            self.stream.end(reason, termination_code=TerminationCode.GRACEFUL)
+        self._scope.cancel()
+
+    async def wind_down(self, reason: str) -> None:
+        """End the stream, so that its client learns why, and then the run; returns while the run unwinds."""
+        self.closing = True
+        try:
+            await self.end_stream(reason)
+        finally:
+            self.close(reason)
+
+    async def end_stream(self, reason: str) -> None:
+        """End the stream, if there is one, and return when its threads are gone."""
+        if self.stream is not None:
+            self.stream.end(reason, termination_code=TerminationCode.GRACEFUL)
+        await self._stream_done.wait()
+
+    def begin_stream(self, stream: Stream) -> None:
+        """Show the run in a new stream; the one before must be done. LaunchRefused if the run is ending."""
+        if self.closing or self._nursery is None or not self._stream_done.is_set():
+            raise LaunchRefused(503, f"{self.app.title} ended while the stream was starting.")
+        self.stream = stream
+        self._stream_done = trio.Event()
+        self._idle.deadline = math.inf
+        self._nursery.start_soon(self._own_stream, stream, self._stream_done)
+
+    async def _stay(self, process: trio.Process | None) -> None:
+        report, seconds = self._means.report, self._means.resume_timeout_s
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            self.started.set()
+            report(
+                f"{self.app.title} started for {self.owner} on {self._output.name if self._output else '?'}"
+            )
+            if process is not None:
+                nursery.start_soon(self._end_with_app, process)
+            with self._idle:
+                await trio.sleep_forever()
+            report(f"{self.app.title}: nobody came back within {seconds:.0f} s")
+            self.close("nobody came back")
+
+    async def _end_with_app(self, process: trio.Process) -> None:
+        status = await process.wait()
+        self._means.report(f"{self.app.title} ended by itself (status {status})")
+        await self.wind_down(f"{self.app.title} ended")
+
+    async def _own_stream(self, stream: Stream, done: trio.Event) -> None:
+        means = self._means
+        try:
+            await run_stream(stream, self._change_mode, means.planes, means.realtime, means.report)
+        finally:
+            self._idle.deadline = trio.current_time() + means.resume_timeout_s
+            if stream.failed:
+                # Its display or its threads broke: coming back to them would only break again.
+                means.report(f"{self.app.title}: ended with its stream")
+                self.close(stream.end_reason)
+            done.set()
+
+    async def _change_mode(self, mode: Mode) -> VirtualOutput:
+        assert self._output is not None
+        if self._output.mode != mode or self._mode_unsure:
+            self._mode_unsure = True  # until it has worked: half a change leaves either mode
+            self._output = await self._means.backend.change_mode(self._output, mode)
+            self._mode_unsure = False
+        return self._output
