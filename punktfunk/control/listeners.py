@@ -157,7 +157,13 @@ async def _serve_one(
     try:
         with place.scope:
             await handler(stream, place)
-    except* (RemoteProtocolError, OSError, trio.BrokenResourceError, trio.ClosedResourceError) as problems:
+    except* (
+        RemoteProtocolError,
+        OSError,
+        trio.BrokenResourceError,
+        trio.ClosedResourceError,
+        trio.TooSlowError,
+    ) as problems:
         complaints.note(f"{name}-broken", peer=address, reason=problems.exceptions[0])
     finally:
         gate.leave(place)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 import trio
 import trio.testing
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from punktfunk.control import admin, admin_client
@@ -176,6 +176,7 @@ def test_a_host_that_answers_badly(tmp_path, reply, message):
         thread.join()
 
 
+@settings(max_examples=60)
 @given(
     st.binary(max_size=200)
     | st.recursive(st.none() | st.text(), lambda inner: st.dictionaries(st.text(), inner)).map(

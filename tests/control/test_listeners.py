@@ -90,6 +90,9 @@ async def test_one_broken_peer_ends_alone(caplog):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(stream.send_all, b"")
                 raise trio.BrokenResourceError
+        if wish == b"slow":
+            with trio.fail_after(0):
+                await trio.sleep_forever()
         if wish == b"system":
             raise OSError(errno.ETIMEDOUT, "timed out")
         await stream.send_all(b"hello " + peer_address(stream).encode())
@@ -106,12 +109,12 @@ async def test_one_broken_peer_ends_alone(caplog):
                 with suppress(trio.BrokenResourceError):
                     return await stream.receive_some()
 
-        for wish in (b"protocol", b"group", b"system") * 3:
+        for wish in (b"protocol", b"group", b"system", b"slow") * 3:
             assert not await ask(wish)
         assert await ask(b"x") == b"hello 127.0.0.1"
         assert await ask(b"x", "::1") == b"hello ::1"
         nursery.cancel_scope.cancel()
-    assert complaints.counts() == {"test-broken": 9}
+    assert complaints.counts() == {"test-broken": 12}
     assert caplog.text.count("refused kind=test-broken") == 1
 
 
