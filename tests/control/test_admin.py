@@ -140,7 +140,7 @@ async def test_other_users_are_refused(run_admin, monkeypatch):
         if os.getuid() == 0:
             pytest.skip("root is always served")
         monkeypatch.setattr(admin.os, "getuid", lambda: 12345)
-        with pytest.raises(EnvironmentProblem, match="without an answer|cannot talk"):
+        with pytest.raises(EnvironmentProblem, match=r"without an answer|cannot talk"):
             await call(path, verb="status")
 
 
