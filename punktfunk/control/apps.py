@@ -6,9 +6,10 @@ folder: clients store them in shortcuts and picture caches.
 
 import logging
 import os
+import re
 import secrets
 import subprocess
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,8 @@ GRACE_S: Final = 5.0
 """An app may save its work this long after SIGTERM."""
 MARK_VARIABLE: Final = "PUNKTFUNK_APP"
 """Environment variable by which an app's processes are found again, also those that left its session."""
+
+_MARK: Final = re.compile(r"(\d{1,10})\.(\d{1,20})\.[0-9a-f]{16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,7 @@ async def run_app(
     Gives the app's first process, None for an app without a command. A prep command or an app that does not
     start raises EnvironmentProblem, after what had been prepared is undone in reverse.
     """
-    mark = secrets.token_hex(16)
+    mark = _new_mark()
     surroundings = _Surroundings(
         {**os.environ, **environment, **app.spec.environment, MARK_VARIABLE: mark},
         app.spec.working_folder or Path.home(),
@@ -218,24 +221,54 @@ async def _run_to_end(command: Sequence[str], surroundings: _Surroundings) -> No
         )
 
 
+async def end_leftovers() -> int:
+    """End the apps of hosts that were killed before they could; return how many processes that were.
+
+    Call it once at the start. The mark names the host that made it, so no journal is needed; another living
+    host's apps are left alone. Undo commands of a killed host are lost.
+    """
+    found = await trio.to_thread.run_sync(_find_marked, _is_orphaned)
+    if found:
+        logger.warning("apps of a killed host found processes=%d", len(found))
+        await end_identities(found, GRACE_S)
+    return len(found)
+
+
+def _new_mark() -> str:
+    """Name this host and this run: pid, start time, a random number."""
+    host = read_identity(os.getpid())
+    return f"{os.getpid()}.{host.start_ticks if host else 0}.{secrets.token_hex(8)}"
+
+
+def _is_orphaned(mark: str) -> bool:
+    match = _MARK.fullmatch(mark)
+    if match is None or mark == os.environ.get(MARK_VARIABLE):  # we may run inside such an app ourselves
+        return False
+    host = read_identity(int(match[1]))
+    return host is None or host.start_ticks != int(match[2])
+
+
 async def _end_marked(mark: str) -> None:
     """End whatever carries the mark, however it forked: SIGTERM, GRACE_S, SIGKILL. Twice, for late forks."""
     for _ in range(2):
-        found = await trio.to_thread.run_sync(_find_marked, mark)
+        found = await trio.to_thread.run_sync(_find_marked, mark.__eq__)
         if not found:
             return
         await end_identities(found, GRACE_S)
 
 
-def _find_marked(mark: str) -> list[ProcessIdentity]:
-    wanted = f"{MARK_VARIABLE}={mark}".encode()
+def _find_marked(fits: Callable[[str], bool]) -> list[ProcessIdentity]:
+    prefix = f"{MARK_VARIABLE}=".encode()
     found = []
     for folder in PROC.iterdir():
-        if folder.name.isdigit():
+        if folder.name.isdigit() and int(folder.name) != os.getpid():
             try:
                 environment = (folder / "environ").read_bytes()
             except OSError:  # another user's, or gone meanwhile
                 continue
-            if wanted in environment.split(b"\0") and (identity := read_identity(int(folder.name))):
+            marks = [entry for entry in environment.split(b"\0") if entry.startswith(prefix)]
+            if any(fits(os.fsdecode(entry.removeprefix(prefix))) for entry in marks) and (
+                identity := read_identity(int(folder.name))
+            ):
                 found.append(identity)
     return found

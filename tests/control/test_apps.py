@@ -3,13 +3,12 @@
 import json
 import os
 import sys
-from pathlib import Path
 
 import pytest
 import trio
 
 from punktfunk.control import apps
-from punktfunk.control.apps import App, AppSpec, PrepStep, load_catalogue, run_app
+from punktfunk.control.apps import App, AppSpec, PrepStep, end_leftovers, load_catalogue, run_app
 from punktfunk.control.system.processes import read_identity
 from punktfunk.errors import ConfigError, EnvironmentProblem
 from punktfunk.wire.gamestream.applist import stable_app_id
@@ -167,6 +166,35 @@ async def test_a_preparation_that_hangs_is_ended(tmp_path, log, monkeypatch):
     assert not ready.exists() or read_identity(int(ready.read_text())) is None
 
 
-def test_the_scan_sees_only_marked_processes():
-    assert apps._find_marked("none such") == []
-    assert Path(f"/proc/{os.getpid()}").exists()
+HOST = """
+import sys, trio
+from pathlib import Path
+from punktfunk.control.apps import App, AppSpec, run_app
+async def main():
+    async with run_app(App(2, AppSpec("Chess", sys.argv[2:])), {}, Path(sys.argv[1])):
+        await trio.sleep_forever()
+trio.run(main)
+"""
+
+
+@pytest.mark.trio
+async def test_apps_of_a_killed_host_are_found(tmp_path, log):
+    ready = tmp_path / "ready"
+    command = [sys.executable, "-c", HOST, str(log), *python(SLEEPER, ready)]
+    host = await trio.lowlevel.open_process(command)
+    orphan = read_identity(int(await written(ready)))
+    assert orphan not in apps._find_marked(apps._is_orphaned)
+    host.kill()
+    await host.wait()
+    assert orphan in apps._find_marked(apps._is_orphaned)
+    assert await end_leftovers() >= 1
+    assert read_identity(orphan.pid) != orphan
+
+
+def test_only_our_marks_count(monkeypatch):
+    for mark in ("", "x", "1.2.3", f"{os.getpid()}.0.", "9" * 50 + ".1." + "0" * 16):
+        assert not apps._is_orphaned(mark)
+    assert not apps._is_orphaned(apps._new_mark())
+    assert apps._is_orphaned(f"{os.getpid()}.1.{'0' * 16}")
+    monkeypatch.setenv("PUNKTFUNK_APP", f"{os.getpid()}.1.{'0' * 16}")
+    assert not apps._is_orphaned(os.environ["PUNKTFUNK_APP"])
