@@ -22,7 +22,6 @@ from punktfunk.control.identity import load_identity
 from punktfunk.control.trust import ClientBook
 from punktfunk.errors import EnvironmentProblem, RemoteProtocolError
 
-
 TEXT = st.text(st.sampled_from('aZ0 "\\\n\0é客'), max_size=20)
 
 
