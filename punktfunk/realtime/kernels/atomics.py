@@ -12,7 +12,7 @@ from numba.core import cgutils
 
 from punktfunk.realtime.kernels.jit import intrinsic
 
-_I8, _I32, _I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
+_I8, _I64 = ir.IntType(8), ir.IntType(64)
 
 
 def _word_pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
@@ -87,14 +87,3 @@ def copy_bytes(_typing: Any, _target: Any, _source: Any, _count: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64, types.int64), generate
-
-
-@intrinsic
-def load_int32(_typing: Any, _address: Any) -> Any:
-    """Read a C ``int`` at an address."""
-
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        value = builder.load(builder.inttoptr(arguments[0], _I32.as_pointer()))
-        return builder.sext(value, _I64)
-
-    return types.int64(types.int64), generate

@@ -33,6 +33,7 @@ from punktfunk.realtime.kernels.layout import (
     WORD_CIPHER,
     WORD_DATAGRAM_SEQUENCE,
     WORD_FEC_PERCENT,
+    WORD_FIRST_FRAME_INDEX,
     WORD_FIRST_SEQUENCE,
     WORD_FRAME_INTERVAL_NS,
     WORD_MINIMUM_PARITY,
@@ -45,7 +46,6 @@ from punktfunk.realtime.kernels.pack import cut_block, finish_block, plan_blocks
 from punktfunk.realtime.kernels.seal import seal_rows
 from punktfunk.realtime.kernels.system import monotonic_ns
 from punktfunk.realtime.kernels.udp import GROUP_BYTES_MAX, GROUP_MAX, send_rows
-from punktfunk.wire.gamestream.video import FIRST_FRAME_INDEX
 from punktfunk.wire.gamestream.video_blocks import FRAME_HEADER_BYTES, NV_HEADER_BYTES
 from punktfunk.wire.gamestream.video_encryption import ENCRYPTED_PREFIX_BYTES
 
@@ -79,7 +79,7 @@ def protect_block(
     shard_bytes = packet_bytes + NV_HEADER_BYTES
     offset = int64(ENCRYPTED_PREFIX_BYTES if cipher else 0)
     sequence = words[WORD_DATAGRAM_SEQUENCE]
-    frame_index = record[RECORD_SEQUENCE] - words[WORD_FIRST_SEQUENCE] + FIRST_FRAME_INDEX
+    frame_index = record[RECORD_SEQUENCE] - words[WORD_FIRST_SEQUENCE] + words[WORD_FIRST_FRAME_INDEX]
     if parity_count:
         if words[WORD_CAUCHY_DATA] != data_count or words[WORD_CAUCHY_PARITY] != parity_count:
             fill_cauchy(coefficients, data_count, parity_count, inverses)

@@ -71,11 +71,9 @@ def send_loop(
     tables        (256, TABLE_BYTES)   see ``simd``
     address       (16,)   destination in use, room for the next, and the pacing of the frame in hand
     messages      (MESSAGE_WORD_COUNT,)   see ``udp``
-    counters      (COUNTER_COUNT,)
-    latencies     (frames, LATENCY_COLUMN_COUNT)
+    counters, latencies   (COUNTER_COUNT,), (frames, LATENCY_COLUMN_COUNT)
 
-    Frames before a destination is known are dropped and counted, and then up to the first IDR, which is asked
-    for.
+    Frames before a destination is known, and then up to the first IDR, which is asked for, are dropped.
     """
     while load_acquire(words, WORD_STOP) == 0:
         frame_bytes = pop(ring_words, ring, record, frame, FRAME_HEADER_BYTES)

@@ -21,6 +21,7 @@ from punktfunk.realtime.kernels.mailbox import post_destination, post_word
 from punktfunk.realtime.kernels.send_loop import send_loop
 from punktfunk.realtime.reference import gf8
 from punktfunk.realtime.rings import ByteRing, BytesLike
+from punktfunk.wire.gamestream.video import FIRST_FRAME_INDEX
 from punktfunk.wire.gamestream.video_blocks import (
     FRAME_HEADER_BYTES,
     MAX_BARE_BLOCK_SHARDS,
@@ -74,12 +75,18 @@ class VideoSender:
 
     Three threads use it: ``run`` is the whole body of pf-send, ``push`` belongs to the encoder's thread, the
     rest to control. ``socket_fd`` stays the caller's and must outlive ``run``; it may be non-blocking, and
-    IPv4 or IPv6. ``first_sequence`` and ``first_frame_index`` continue a stream under the same key: an AES-
-    GCM counter must never come twice.
+    IPv4 or IPv6. ``first_sequence`` and ``first_frame_index`` continue another sender's stream: an AES-GCM
+    counter must never come twice under one key, and clients drop frames whose index goes back.
     """
 
     def __init__(
-        self, plan: SendPlan, socket_fd: int, frame_capacity_bytes: int, *, first_sequence: int = 0
+        self,
+        plan: SendPlan,
+        socket_fd: int,
+        frame_capacity_bytes: int,
+        *,
+        first_sequence: int = 0,
+        first_frame_index: int = FIRST_FRAME_INDEX,
     ) -> None:
         prefix_bytes = ENCRYPTED_PREFIX_BYTES if plan.encryption_key else 0
         self._payload_bytes = plan.packet_bytes - NV_HEADER_BYTES
@@ -112,6 +119,7 @@ class VideoSender:
             (layout.WORD_PACE_WINDOW_NS, window_ns if plan.pacing is Pacing.FRAME else 0),
             (layout.WORD_FRAME_INTERVAL_NS, plan.frame_interval_ns),
             (layout.WORD_CIPHER, cipher),
+            (layout.WORD_FIRST_FRAME_INDEX, first_frame_index),
             (layout.WORD_DATAGRAM_SEQUENCE, first_sequence),
             (layout.WORD_FIRST_SEQUENCE, -1),
         ):
@@ -234,6 +242,13 @@ class VideoSender:
     def next_sequence(self) -> int:
         """Sequence number and GCM counter of the next datagram, for a sender that continues this stream."""
         return int(self._words[layout.WORD_DATAGRAM_SEQUENCE])
+
+    @property
+    def next_frame_index(self) -> int:
+        """Index of the frame that is pushed next, for a sender that continues this stream."""
+        first = int(self._words[layout.WORD_FIRST_SEQUENCE])
+        passed_count = self._pushed_count - first + 1 if first >= 0 else 0
+        return int(self._words[layout.WORD_FIRST_FRAME_INDEX]) + passed_count
 
     def counters(self) -> dict[str, int]:
         """Copy the counts; ``send_mode`` is 0 for segmentation offload, 1 for sendmmsg, 2 for sendto."""

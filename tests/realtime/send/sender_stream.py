@@ -75,11 +75,19 @@ def streaming(
     capacity_bytes: int = 1 << 20,
     family: int = socket.AF_INET,
     addressed: bool = True,
+    first_sequence: int = 0,
+    first_frame_index: int = 1,
 ) -> Iterator[Stream]:
     plan = SendPlan(packet_bytes, fec_percent, minimum_parity_count, key, pacing, interval_ns)
     with client_socket(family) as client, socket.socket(family, socket.SOCK_DGRAM) as sending:
         sending.setblocking(False)  # noqa: FBT003  the name of the argument is flag
-        sender = VideoSender(plan, sending.fileno(), capacity_bytes)
+        sender = VideoSender(
+            plan,
+            sending.fileno(),
+            capacity_bytes,
+            first_sequence=first_sequence,
+            first_frame_index=first_frame_index,
+        )
         failures: list[BaseException] = []
 
         def body() -> None:

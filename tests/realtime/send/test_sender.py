@@ -156,6 +156,22 @@ def test_nothing_is_sent_before_a_destination_and_then_only_from_an_idr_on() -> 
         assert (shard.frame_index, shard.sequence) == (1, 0)
 
 
+def test_a_sender_continues_the_stream_of_another() -> None:
+    with streaming(key=KEY) as stream:
+        assert stream.sender.next_frame_index == 1
+        stream.push(b"one")
+        stream.push(b"two", FrameType.PREDICTED)
+        stream.receive(6)
+        stream.wait_for("frames", 2)
+        sequence, frame_index = stream.sender.next_sequence, stream.sender.next_frame_index
+    assert (sequence, frame_index) == (6, 3)
+    with streaming(key=KEY, first_sequence=sequence, first_frame_index=frame_index) as stream:
+        stream.push(b"three")
+        counter, clear_index, shard = parse_encrypted(KEY, stream.receive(1)[0])
+        assert (counter, clear_index) == (6, 3)
+        assert (parse_datagram(shard).sequence, parse_datagram(shard).frame_index) == (6, 3)
+
+
 def test_the_destination_may_change_while_running(stream: Stream) -> None:
     stream.push(b"one")
     assert parse_datagram(stream.receive(3)[0]).frame_index == 1
