@@ -196,10 +196,10 @@ class Client:
     def finish(self, seconds: float = 60) -> dict[str, Any]:
         return dict(json.loads(self.answers.wait_for("{", seconds)))
 
-    def __call__(self, do: str, *, seconds: float = 60, **options: Any) -> dict[str, Any]:
+    def __call__(self, do: str, *, patience: float = 60, **options: Any) -> dict[str, Any]:
         """Run a command; an error that the client reports fails the test."""
         self.begin(do, **options)
-        answer = self.finish(seconds)
+        answer = self.finish(patience)
         assert "error" not in answer, answer
         return answer
 
