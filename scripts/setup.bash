@@ -19,6 +19,8 @@ die() {
     exit 1
 }
 
+trap 'printf "\ninterrupted; run it again to go on\n" >&2; exit 130' INT # until the host takes over
+
 is_root() { [[ $EUID -eq 0 ]]; }
 
 # --- The distribution -------------------------------------------------------------------------------------
@@ -235,7 +237,7 @@ fill_environment() { # $1: extras; $2: the wanted requirements
     local workshop wheel log status=0
     workshop=$(mktemp -d)
     log=$workshop/log
-    if [[ ! -x $VENV/bin/python || $(cat "$VENV/stamp.requirements" 2>/dev/null) != "$2" ]]; then
+    if [[ ! -x $VENV/bin/python || $("$VENV/bin/python" -V 2>&1) != "$("$PYTHON" -V)" ]]; then
         step "virtual environment: $VENV with $("$PYTHON" -V) ($PYTHON)"
         (umask 022 && "$PYTHON" -m venv --clear "$VENV") || die "cannot make $VENV"
     fi
@@ -245,16 +247,18 @@ fill_environment() { # $1: extras; $2: the wanted requirements
     run_quietly "$log" "$VENV/bin/python" -m pip wheel --no-deps --wheel-dir "$workshop" "$workshop/source" ||
         die "the wheel cannot be built"
     wheel=$(echo "$workshop"/punktfunk-*.whl)
-    if [[ $(cat "$VENV/stamp.requirements" 2>/dev/null) == "$2" ]]; then
-        step "punktfunk: installing it again"
-        run_quietly "$log" "$VENV/bin/python" -m pip install --no-deps --force-reinstall "$wheel" || die "pip failed"
-    else
+    if [[ $(cat "$VENV/stamp.requirements" 2>/dev/null) != "$2" ]]; then
         step "Python packages: downloading and installing (a minute or two)"
-        (umask 022 && "$VENV/bin/python" -m pip install --root-user-action=ignore --progress-bar off \
-            "$wheel${1:+[$1]}" 2>&1) | tee "$log" | sed -un 's/^\(Collecting [^ ]*\|Installing\).*/             \1/p' ||
-            status=${PIPESTATUS[0]}
+        pip_install "$wheel${1:+[$1]}" 2>&1 | tee "$log" |
+            sed -un 's/^\(Collecting [^ ]*\|Installing\).*/             \1/p' || status=${PIPESTATUS[0]}
         [[ $status -eq 0 ]] || die "pip could not install the Python packages" "$(tail -n 3 "$log")"
         echo "$2" >"$VENV/stamp.requirements"
     fi
+    step "punktfunk: installing it"
+    run_quietly "$log" pip_install --no-deps --force-reinstall "$wheel" || die "pip could not install punktfunk"
     rm -rf "$workshop"
+}
+
+pip_install() { # readable for RUN_USER whatever root's umask is
+    (umask 022 && "$VENV/bin/python" -m pip install --root-user-action=ignore --progress-bar off "$@")
 }
