@@ -29,6 +29,9 @@ MDNS_PORT = 5353
 LISTENING = {"tcp": "0A", "udp": "07"}
 """State column of /proc/net: TCP_LISTEN, and what an unconnected UDP socket shows (net/tcp_states.h)."""
 
+HOST_NAMES = frozenset({"sunshine", "apollo", "punktfunk", "wolf", "moonshine", "vibepollo"})
+"""GameStream hosts that may hold these ports, as their processes are called."""
+
 _SOCKET_LINK = re.compile(r"socket:\[(\d+)\]")
 
 
@@ -67,13 +70,14 @@ def port_holders(base: int, bind: Sequence[str], *, proc: Path = Path("/proc")) 
         if (bound.protocol, bound.port) in wanted and any(_collide(bound.address, ours) for ours in addresses)
     ]
     owners = _owners({bound.inode for bound in taken}, proc)
+    known = _known_hosts(proc) if len(owners) < len(taken) else {}
     holders = {
         Holder(
             bound.protocol,
             bound.port,
             wanted[bound.protocol, bound.port],
             _user_name(bound.uid),
-            *owners.get(bound.inode, (None, None)),
+            *(owners.get(bound.inode) or known.get(bound.uid) or (None, None)),
         )
         for bound in taken
     }
@@ -153,6 +157,26 @@ def _owners(inodes: set[int], proc: Path) -> dict[int, tuple[str, int]]:
             for inode in inodes & _socket_inodes(folder / "fd"):
                 found[inode] = (_process_name(folder), int(folder.name))
     return found
+
+
+def _known_hosts(proc: Path) -> dict[int, tuple[str, int]]:
+    """Find GameStream hosts by their names: user id -> name and pid.
+
+    The kernel shows nobody the descriptors of a process with more capabilities than the one who asks, and
+    Sunshine is installed with cap_sys_admin. Who runs as the socket's user under such a name is the holder.
+    """
+    found: dict[int, tuple[str, int]] = {}
+    for folder in proc.iterdir():
+        with suppress(OSError):
+            if folder.name.isdigit() and (name := _process_name(folder)).lower() in HOST_NAMES:
+                found[_user_id(folder)] = (name, int(folder.name))
+    return found
+
+
+def _user_id(folder: Path) -> int:
+    """Effective user of a process. Not the owner of its files: that is root for privileged programs."""
+    lines = (folder / "status").read_text("ascii", "replace").splitlines()
+    return next((int(line.split()[2]) for line in lines if line.startswith("Uid:")), -1)
 
 
 def _socket_inodes(descriptors: Path) -> set[int]:

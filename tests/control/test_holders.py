@@ -91,6 +91,20 @@ def test_another_users_process_is_known_by_its_user_only(proc):
     assert "ss -lptun" in remedy([holder])
 
 
+def test_a_privileged_host_is_known_by_its_name_and_user(proc):
+    """Sunshine has cap_sys_admin, so its descriptors are hidden; its name and user are not."""
+    folder = proc(
+        tcp=[
+            row("0.0.0.0", BASE, "0A", uid=1000, inode=78),
+            row("0.0.0.0", BASE - 5, "0A", uid=1001, inode=79),
+        ]
+    )
+    (folder / "4242/status").write_text("Name:\tsunshine\nUid:\t1000\t1000\t1000\t1000\n")
+    other, sunshine = port_holders(BASE, ["::"], proc=folder)
+    assert (sunshine.process, sunshine.pid) == ("sunshine", 4242)
+    assert other.pid is None
+
+
 def test_a_python_program_is_known_by_its_script(proc):
     folder = proc(tcp=[row("0.0.0.0", BASE, "0A")])
     for words in (b"/opt/venv/bin/punktfunk\0serve\0", b"-m\0punktfunk\0serve\0"):

@@ -1,6 +1,7 @@
 """Realtime scheduling, and the instruction set of the FEC kernels."""
 
 import os
+import pwd
 import resource
 import threading
 from collections.abc import Callable, Sequence
@@ -43,7 +44,7 @@ def examine_realtime(priority: int, scheduler: Scheduler = try_fifo, root: Path 
     if not refusal:
         return Finding("realtime", Status.OK, f"SCHED_FIFO priority {priority} (RLIMIT_RTPRIO {limit})")
     found = f"SCHED_FIFO: {refusal} (RLIMIT_RTPRIO {limit})"
-    user = os.environ.get("USER", "$USER")
+    user = pwd.getpwuid(os.getuid()).pw_name
     remedy = f"echo '{user} - rtprio 60' | sudo tee {LIMITS_FILE}   (then log in again)"
     installed = any((root / program).exists() for program in REALTIMEKIT_PROGRAMS)
     if installed and (root / SYSTEM_BUS).exists():

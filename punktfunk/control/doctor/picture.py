@@ -1,6 +1,7 @@
 """Where the picture comes from, which GPU and which encoder make the video of it, and the sound."""
 
 import os
+import pwd
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +12,7 @@ from punktfunk.plan import Codec
 
 GPU_VENDORS = {"0x10de": "NVIDIA", "0x1002": "AMD", "0x8086": "Intel", "0x1af4": "virtio", "0x1234": "QEMU"}
 SWAY_WITH_EXT_CAPTURE = (1, 12)
-LONGEST_REASON = 60
+LONGEST_REASON = 80
 
 
 class Refusal(Protocol):
@@ -102,7 +103,7 @@ def encoder_findings(reports: Sequence[EncoderReport]) -> list[Finding]:
 def _encoder_finding(report: EncoderReport) -> Finding:
     check = f"encoder {report.codec.value}"
     vital = report.codec is Codec.H264
-    tried = "".join(f"; not {refusal.encoder_name}: {_short(refusal.reason)}" for refusal in report.refused)
+    tried = "".join(f"; not {_short(refusal)}" for refusal in report.refused)
     if report.encoder_name is None:
         return Finding(
             check,
@@ -132,9 +133,10 @@ def _encoder_finding(report: EncoderReport) -> Finding:
     )
 
 
-def _short(reason: str) -> str:
-    """Keep the first line of a library's complaint."""
-    line = reason.strip().partition("\n")[0]
+def _short(refusal: Refusal) -> str:
+    """Keep the name and the first line of a library's complaint, which often starts with the name."""
+    line = refusal.reason.strip().partition("\n")[0].removeprefix(f"{refusal.encoder_name}: ")
+    line = f"{refusal.encoder_name}: {line}"
     return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 3] + "..."
 
 
@@ -161,7 +163,7 @@ def examine_gpu(reports: Sequence[EncoderReport], root: Path = Path("/")) -> lis
                 Status.DEGRADED,
                 f"{found}; no access to {', '.join(closed)}",
                 "The GPU cannot encode for this user.",
-                f"sudo usermod -aG render,video {os.environ.get('USER', '$USER')}   (then log in again)",
+                f"sudo usermod -aG render,video {pwd.getpwuid(os.getuid()).pw_name}   (then log in again)",
             )
         ]
     return [finding]
