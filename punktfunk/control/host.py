@@ -22,7 +22,7 @@ import trio
 
 from punktfunk import __version__, paths
 from punktfunk.control.admin import AdminDesk, serve_admin
-from punktfunk.control.apps import AppSpec, Catalogue, PrepStep, load_catalogue
+from punktfunk.control.apps import AppSpec, Catalogue, PrepStep, end_leftovers, load_catalogue
 from punktfunk.control.complaints import Complaints
 from punktfunk.control.discovery import announced
 from punktfunk.control.displays.base import DisplayBackend, choose_backend
@@ -162,6 +162,7 @@ class _Host:
             state = await trio.to_thread.run_sync(self._load_state)
             for line in await reclaim(Journal(runtime)):
                 report(line)
+            await end_leftovers()
             async with AsyncExitStack() as stack:
                 sockets = [stack.enter_context(bound_sockets(self._bind, p)) for p in self._udp_ports()]
                 tcp = [open_tcp(self._bind, p) for p in self._tcp_ports()]

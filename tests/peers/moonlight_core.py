@@ -72,6 +72,13 @@ def audio_configuration(name: str) -> int:
     return (mask << 16) | (count << 8) | 0xCA
 
 
+def packed(value: Any, kind: Any) -> Any:
+    """Turn what JSON can say into what cffi takes."""
+    if isinstance(value, str):
+        return value.encode()
+    return bytes([value & 0xFF]) if kind.cname == "char" else value
+
+
 class Core:
     """moonlight-common-c with callbacks that only note what happened."""
 
@@ -328,8 +335,9 @@ class Client:
             if name == "sleep":
                 time.sleep(arguments[0])
                 continue
-            packed = [a.encode() if isinstance(a, str) else a for a in arguments]
-            results.append(getattr(self.core.lib, name)(*packed))
+            function = getattr(self.core.lib, name)
+            kinds = self.core.ffi.typeof(function).args
+            results.append(function(*map(packed, arguments, kinds)))
         return {"results": results}
 
     def do_wait(self, o: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,42 @@
+"""What every test of a picture asks: all frames decoded, each with its barcode, in order."""
+
+from typing import Any
+
+from harness import Client
+
+
+def desktop(client: Client) -> int:
+    """The number of the app Desktop."""
+    return app_number(client, "Desktop")
+
+
+def app_number(client: Client, title: str) -> int:
+    apps = client("apps")["apps"]
+    return int(next(number for number, listed in apps if listed == title))
+
+
+def check_pictures(
+    report: dict[str, Any], *, at_least: int, width: int = 1280, height: int = 720
+) -> list[int]:
+    """Every frame was decoded, shows its barcode, and comes in order; return the numbers shown."""
+    frames = report["frames"]
+    assert report["decode_errors"] == 0
+    assert len(frames) >= at_least
+    decoded = [f for f in frames if f.get("decoded")]
+    assert len(decoded) >= len(frames) - 1, [f for f in frames if not f.get("decoded")]
+    unreadable = [f for f in decoded if "number" not in f]
+    assert not unreadable, unreadable[:3]
+    assert {(f["width"], f["height"]) for f in decoded} == {(width, height)}
+    numbers = [int(f["number"]) for f in decoded]
+    assert numbers == sorted(set(numbers)), "frames were repeated or reordered"
+    return numbers
+
+
+def missing(frames: list[dict[str, Any]]) -> list[int]:
+    """Frame indices that never arrived between the first and the last."""
+    seen = {f["frame"] for f in frames}
+    return sorted(set(range(min(seen), max(seen) + 1)) - seen)
+
+
+def no_gaps(report: dict[str, Any]) -> None:
+    assert missing(report["frames"]) == []
