@@ -12,6 +12,7 @@ from punktfunk.control.displays.base import Capabilities, VirtualOutput
 from punktfunk.control.displays.session_env import ask_environment, wayland_socket
 from punktfunk.control.displays.sway_ipc import FIRST_UNPLUG, SwayIpc, connect_sway
 from punktfunk.control.displays.topology import (
+    Removal,
     add_output,
     change_sway_mode,
     remove_output,
@@ -49,7 +50,7 @@ class AttachedSway:
             self._socket_path = path
             reason = f"sway {text} runs as process {pid} ({path})"
             if version < FIRST_UNPLUG:
-                reason += f"; {disables_only(text)}"
+                reason += f"; {cannot_remove(text)}"
             return Capabilities(
                 available=True, reason=reason, version=text, removes_outputs=version >= FIRST_UNPLUG
             )
@@ -65,7 +66,7 @@ class AttachedSway:
         found = await self.probe()
         if not found.available:
             raise EnvironmentProblem(found.reason, hint=found.hint)
-        notes = () if found.removes_outputs else (disables_only(found.version),)
+        notes = () if found.removes_outputs else (cannot_remove(found.version),)
         entry = new_entry("output", socket_path=self._socket_path)
         try:
             async with topology_lock(self._socket_path), connect_sway(self._socket_path) as ipc:
@@ -87,15 +88,13 @@ class AttachedSway:
         sway = read_identity(ipc.peer_pid())
         if sway is None:
             raise EnvironmentProblem(f"the sway behind {entry.socket_path} is gone")
-        before = await ipc.outputs()
-        disabled = {state.name for state in before if not state.active}
+        names = tuple(state.name for state in await ipc.outputs())
         for parked in self._journal.entries()[0]:
-            if parked.kind == "parked" and parked.processes == (sway,) and parked.output_name in disabled:
+            if parked.kind == "parked" and parked.processes == (sway,) and parked.output_name in names:
                 entry = replace(entry, processes=(sway,), output_name=parked.output_name)
                 self._journal.write(entry)
                 self._journal.remove(parked.token)
                 return entry
-        names = tuple(state.name for state in before)
         entry = self._journal.write(replace(entry, processes=(sway,), outputs_before=names))
         name = await add_output(ipc, set(names))
         return self._journal.write(replace(entry, output_name=name))
@@ -121,11 +120,11 @@ async def take_away(journal: Journal, entry: Entry) -> str:
         if is_alive(entry.processes[0]):
             return f"output {entry.output_name or '(unnamed)'} stays journalled, not removed: {error}"
         removed, names = [], [entry.output_name]
-    if all(removed):
+    if all(removal is Removal.REMOVED for removal in removed):
         journal.remove(entry.token)
         return f"removed output {', '.join(names) or '(none was made)'}"
     journal.write(replace(entry, kind="parked", output_name=names[0]))
-    return f"disabled output {', '.join(names)}: {disables_only('')}"
+    return f"output {names[0]} was {removed[0].value}: {cannot_remove('')}"
 
 
 async def _unnamed(ipc: SwayIpc, entry: Entry) -> list[str]:
@@ -137,11 +136,10 @@ async def _unnamed(ipc: SwayIpc, entry: Entry) -> list[str]:
     ][:1]
 
 
-def disables_only(version: str) -> str:
-    """Say what a sway before 1.8 does with an output that is no longer wanted."""
-    return (
-        f"sway {version} cannot remove an output (1.8 can): at the end it is disabled, and later used again"
-    ).replace("  ", " ")
+def cannot_remove(version: str) -> str:
+    """Say what becomes of an output in a sway before 1.8."""
+    which = f"sway {version}" if version else "this sway"
+    return f"{which} cannot remove an output (1.8 can): it is emptied, shrunk and later used again"
 
 
 def find_sockets() -> list[str]:

@@ -4,8 +4,9 @@ import shutil
 from pathlib import Path
 
 from punktfunk.control.displays.attached import take_away
+from punktfunk.control.displays.spawned import session_folder
 from punktfunk.control.system.journal import Entry, Journal
-from punktfunk.control.system.processes import end_identities, find_by_token, is_alive
+from punktfunk.control.system.processes import end_by_token, end_identities, find_by_token, is_alive
 
 GRACE_S = 2.0
 
@@ -31,13 +32,13 @@ async def _end_session(journal: Journal, entry: Entry) -> str:
     for identity in started:
         survivors += await end_identities([identity], GRACE_S)
     # Whatever forked while its parent was being ended has the token too.
-    survivors += await end_identities(find_by_token(entry.token), GRACE_S)
+    survivors += await end_by_token(entry.token, GRACE_S / 4)
     if survivors:
         pids = ", ".join(str(identity.pid) for identity in survivors)
         return f"processes {pids} of an earlier session would not end; they stay journalled"
     folder = Path(entry.folder)
-    # Only a folder that this module's sister made is ever deleted: its name is made from the token.
-    if folder.parent == journal.runtime_folder and folder.name == f"s-{entry.token}":
+    # Only a folder that the backend would make is ever deleted: its name is made from the token.
+    if folder == session_folder(journal.runtime_folder, entry.token):
         shutil.rmtree(folder, ignore_errors=True)
     journal.remove(entry.token)
     return f"ended {len(set(started) | set(found))} processes of an earlier session"

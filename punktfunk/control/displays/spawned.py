@@ -7,6 +7,7 @@ reverse order, by pid, within a bound.
 
 import os
 import shutil
+import tempfile
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from punktfunk.control.displays.topology import change_sway_mode, set_mode
 from punktfunk.control.system.journal import Entry, Journal, new_entry
 from punktfunk.control.system.processes import (
     DISPLAY_VARIABLE,
+    end_by_token,
     end_identities,
     end_process,
     find_by_token,
@@ -34,11 +36,15 @@ from punktfunk.control.system.processes import (
     start_process,
 )
 from punktfunk.errors import EnvironmentProblem
+from punktfunk.paths import UNIX_PATH_BYTES
 from punktfunk.plan import Mode, WaylandSource
 
 START_S = 15.0
 GRACE_S = 2.0
 CLEANUP_S = 10.0
+LONGEST_SOCKET_BYTES = len(
+    "/sway-ipc.4294967295.4194304.sock"
+)  # sway wants room for its default name, used or not
 ROOT_HINT = 'Start punktfunk as an ordinary user, or set display = "testcard".'
 
 
@@ -88,6 +94,14 @@ class SpawnedSway:
         return await change_sway_mode(output, mode)
 
 
+def session_folder(runtime_folder: Path, token: str) -> Path:
+    """Name the private folder of a session: in the runtime folder, unless sockets in it would be too deep."""
+    folder = runtime_folder / f"s-{token}"
+    if len(os.fsencode(folder)) + LONGEST_SOCKET_BYTES <= UNIX_PATH_BYTES:
+        return folder
+    return Path(tempfile.gettempdir()) / f"punktfunk-s-{token}"
+
+
 @dataclass
 class _Session:
     """The processes and the folder of one spawned sway."""
@@ -97,8 +111,7 @@ class _Session:
 
     def __post_init__(self) -> None:
         entry = new_entry("spawned")
-        # Short on purpose: a unix socket's path has room for 107 bytes.
-        self.folder = self.journal.runtime_folder / f"s-{entry.token}"
+        self.folder = session_folder(self.journal.runtime_folder, entry.token)
         self.entry: Entry = replace(
             entry, folder=str(self.folder), socket_path=str(self.folder / "sway.sock")
         )
@@ -129,7 +142,7 @@ class _Session:
         await end_identities(applications, GRACE_S / 2)
         while self.processes:
             await end_process(self.processes.pop(), GRACE_S)
-        await end_identities(find_by_token(self.entry.token), GRACE_S / 2)
+        await end_by_token(self.entry.token, GRACE_S / 4)
 
     async def start(self, mode: Mode, renderer: str) -> VirtualOutput:
         """Start the bus and sway, and describe the output once it shows exactly the mode."""

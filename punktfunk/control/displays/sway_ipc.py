@@ -35,8 +35,8 @@ class Kind(IntEnum):
     """The requests that are used here (sway-ipc(7), MESSAGES AND REPLIES)."""
 
     RUN_COMMAND = 0
+    GET_WORKSPACES = 1
     GET_OUTPUTS = 3
-    GET_TREE = 4
     GET_VERSION = 7
 
 
@@ -93,6 +93,21 @@ def _output(item: object) -> OutputState:
                     mode = Mode(width, height, refresh)
             return OutputState(name, active, rest.get("focused") is True, mode)
     raise RemoteProtocolError("GET_OUTPUTS answered with an output that has no name")
+
+
+def parse_workspaces(data: bytes) -> list[tuple[str, list[int]]]:
+    """Read the reply to GET_WORKSPACES: each one's output and what is in it; else RemoteProtocolError."""
+    reply = parse_json(data)
+    if not isinstance(reply, list):
+        raise RemoteProtocolError("GET_WORKSPACES did not answer with a list")
+    found = []
+    for item in reply:
+        match item:
+            case {"output": str(output), "focus": list(contents)}:
+                found.append((output, [number for number in contents if isinstance(number, int)]))
+            case _:
+                raise RemoteProtocolError("GET_WORKSPACES answered with a workspace without an output")
+    return found
 
 
 def parse_results(data: bytes) -> list[str]:
@@ -156,6 +171,10 @@ class SwayIpc:
     async def outputs(self) -> list[OutputState]:
         """List all outputs, disabled ones too."""
         return parse_outputs(await self.request(Kind.GET_OUTPUTS))
+
+    async def workspaces(self) -> list[tuple[str, list[int]]]:
+        """List each workspace's output and the containers in it."""
+        return parse_workspaces(await self.request(Kind.GET_WORKSPACES))
 
     async def version(self) -> tuple[tuple[int, int], str]:
         """Ask which sway it is."""

@@ -9,6 +9,7 @@ import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 
 import trio
@@ -100,14 +101,21 @@ async def add_output(ipc: SwayIpc, before: set[str]) -> str:
     raise EnvironmentProblem("sway was asked for an output and shows no new one")
 
 
-async def remove_output(ipc: SwayIpc, name: str) -> bool:
-    """Take an output away; True if it is gone, False if this sway could only disable it."""
+class Removal(Enum):
+    """What became of an output that is no longer wanted."""
+
+    REMOVED = "removed"
+    DISABLED = "disabled"
+    PARKED = "emptied and shrunk"
+
+
+async def remove_output(ipc: SwayIpc, name: str) -> Removal:
+    """Take an output away, or whatever comes nearest in this sway."""
     if await find_output(ipc, name) is None:
-        return True
+        return Removal.REMOVED
     version, _text = await ipc.version()
     if version < FIRST_UNPLUG:
-        await ipc.run(f"output {name} disable")
-        return False
+        return await _put_aside(ipc, name)
     await ipc.run(f"output {name} unplug")
 
     async def is_gone() -> bool:
@@ -115,7 +123,28 @@ async def remove_output(ipc: SwayIpc, name: str) -> bool:
 
     if not await wait_until(is_gone, SETTLE_S):
         raise EnvironmentProblem(f"sway was asked to unplug {name} and still shows it")
-    return True
+    return Removal.REMOVED
+
+
+async def _put_aside(ipc: SwayIpc, name: str) -> Removal:
+    """Disable an output; where wlroots refuses that for headless ones (0.15 does), empty and shrink it.
+
+    Moving it out of the pointer's reach was tried and does harm: once one output has a place of its own,
+    sway puts all others beside that one.
+    """
+    await ipc.run(f"output {name} disable")
+    state = await find_output(ipc, name)
+    if state is None or not state.active:
+        return Removal.DISABLED
+    others = [other for other in await ipc.outputs() if other.active and other.name != name]
+    if others:
+        refuge = next((other for other in others if other.focused), others[0]).name
+        for place, contents in await ipc.workspaces():
+            if place == name and contents:
+                await ipc.run(f"[con_id={contents[0]}] move workspace to output {refuge}")
+        await ipc.run(f"focus output {refuge}")
+    await ipc.run(f"output {name} enable mode --custom 64x64@1.000Hz")
+    return Removal.PARKED
 
 
 async def focus_output(output: VirtualOutput) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import trio
 from pywayland.protocol.wayland import WlSeat
 
 from punktfunk.control.displays.base import VirtualOutput
@@ -27,6 +28,7 @@ BACKLOG_EVENTS = 256
 
 KEYBOARD_CAPABILITY = 2
 MAXIMUM_KEYMAP_BYTES = 1 << 20
+RELEASE_S = 1.0
 
 
 class WlrInjector:
@@ -119,7 +121,9 @@ async def open_wlr_injector(output: VirtualOutput) -> AsyncGenerator[Injector]:
             if connection.alive:
                 keyboard.destroy()
                 pointer.destroy()
-                connection.flush()
+                # libwayland drops what is unread when a client hangs up: the releases must arrive first.
+                with trio.move_on_after(RELEASE_S, shield=True):
+                    await connection.roundtrip()
 
 
 async def _host_keymap(connection: WaylandConnection, seat: Any) -> Keymap:

@@ -21,6 +21,7 @@ DISPLAY_VARIABLE = "PUNKTFUNK_DISPLAY"
 """Environment variable that marks every process started for one display."""
 
 LOG_TAIL_BYTES = 2000
+SWEEPS = 5
 PROC = Path("/proc")
 
 
@@ -101,6 +102,17 @@ async def end_identities(identities: Sequence[ProcessIdentity], grace_s: float) 
     for identity in living:
         signal_identity(identity, signal.SIGKILL)
     return await _wait_gone(living, 1.0)
+
+
+async def end_by_token(token: str, grace_s: float) -> list[ProcessIdentity]:
+    """End all processes that carry a token, and what they forked meanwhile; return who survived."""
+    survivors: list[ProcessIdentity] = []
+    for _ in range(SWEEPS):
+        found = find_by_token(token)
+        if not found:
+            return []
+        survivors = await end_identities(found, grace_s)
+    return survivors
 
 
 async def _wait_gone(identities: list[ProcessIdentity], seconds: float) -> list[ProcessIdentity]:

@@ -32,6 +32,7 @@ class WlrCopier:
         self._patience = Patience()
         self._frame: Any = None
         self._shape: Shape | None = None
+        self._last_shape: Shape | None = None
         self._buffer: Buffer | None = None
         self._transform = 0
         self._finished: Copied | None = None
@@ -81,7 +82,8 @@ class WlrCopier:
         self._buffer = self.pool.take(self._shape)
         if self._buffer is None:
             return  # the consumer holds every buffer: the frame waits for one to come back
-        if self._first:
+        # After a change of mode the copy under way fills a buffer of the old shape and uses the damage up.
+        if self._first or self._shape != self._last_shape:
             frame.copy(self._buffer.proxy)
         else:
             frame.copy_with_damage(self._buffer.proxy)
@@ -95,6 +97,7 @@ class WlrCopier:
             self._finished = Copied(self._buffer, stamp_ns, self._transform)
             self._buffer = None
         self._first = False
+        self._last_shape = self._shape
         self._patience.succeeded()
         self._end("")
 

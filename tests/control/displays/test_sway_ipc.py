@@ -18,11 +18,12 @@ from punktfunk.control.displays.sway_ipc import (
     parse_outputs,
     parse_results,
     parse_version,
+    parse_workspaces,
 )
 from punktfunk.errors import EnvironmentProblem, RemoteProtocolError
 from punktfunk.plan import Mode
 
-PARSERS = [parse_outputs, parse_results, parse_version]
+PARSERS = [parse_outputs, parse_results, parse_version, parse_workspaces]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
