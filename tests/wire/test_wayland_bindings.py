@@ -1,0 +1,25 @@
+"""The generated bindings are what the scanner makes of the protocol descriptions beside the generator."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GENERATOR = Path(__file__).parent.parent.parent / "scripts" / "generate_wayland.py"
+
+
+@pytest.mark.skipif(not GENERATOR.exists(), reason="only a checkout has the generator")
+def test_bindings_are_fresh():
+    checked = subprocess.run(
+        [sys.executable, str(GENERATOR), "--check"], capture_output=True, text=True, check=False
+    )
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_bindings_share_the_core_classes():
+    from pywayland.protocol.wayland import WlOutput
+
+    from punktfunk.wire.wayland import wlr_screencopy_unstable_v1
+
+    assert wlr_screencopy_unstable_v1.WlOutput is WlOutput
