@@ -14,8 +14,6 @@ from punktfunk.plan import Mode
 SPAWNED_OUTPUT = "HEADLESS-1"
 """Name of the only output of a sway with WLR_HEADLESS_OUTPUTS=1 (wlroots, backend/headless/output.c)."""
 
-HINT = "Super+Enter: terminal   Super+D: programs   Super+Q: close window   Super+F: full screen"
-
 BINDINGS = """\
 floating_modifier Mod4 normal
 bindsym Mod4+q kill
@@ -47,15 +45,23 @@ def build_config(mode: Mode, *, xwayland: bool) -> str:
         "default_border pixel 2",
         "focus_on_window_activation focus",
     ]
+    hints = ["Super+Q: close window", "Super+F: full screen"]
     if shutil.which("swaybg"):
         lines.append("output * bg #1f2937 solid_color")
     if terminal := find_terminal():
         lines.append(f"bindsym Mod4+Return exec {terminal[0]}")
+        hints.insert(0, "Super+Enter: terminal")
     launcher = next((command for name, command in LAUNCHERS if shutil.which(name)), None)
     if launcher:
         lines.append(f"bindsym Mod4+d exec {launcher}")
+        hints.insert(1, "Super+D: programs")
     if shutil.which("swaybar"):
-        lines += ["bar {", "  position top", f"  status_command echo '{HINT}' && exec sleep infinity", "}"]
+        lines += [
+            "bar {",
+            "  position top",
+            f"  status_command echo '{'  |  '.join(hints)}' && exec sleep infinity",
+            "}",
+        ]
     for number in range(1, 10):
         lines.append(f"bindsym Mod4+{number} workspace number {number}")
         lines.append(f"bindsym Mod4+Shift+{number} move container to workspace number {number}")
