@@ -123,7 +123,7 @@ class MediaPlane:
             self.stray_count += 1
             return
         if address != route.last_address and route.move_count < LOGGED_MOVES:
-            logger.info("plane=%s client=%s port=%d", self.name, plain_address(address[0]), address[1])
+            logger.debug("plane=%s client=%s port=%d", self.name, plain_address(address[0]), address[1])
         route.move(address)
 
     def _find(self, payload: bytes | None, address: str) -> Route | None:

@@ -9,13 +9,14 @@ the moment that a run begins to end it takes no new stream. Who may begin and en
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import trio
 
 from punktfunk.control.apps import App, run_app
-from punktfunk.control.displays.base import DisplayBackend, VirtualOutput
+from punktfunk.control.displays.base import DisplayBackend, VirtualOutput, find_terminal
+from punktfunk.control.displays.spawned import SpawnedSway
 from punktfunk.control.gamestream.stream import Stream
 from punktfunk.control.gamestream.streaming import Planes, run_stream
 from punktfunk.control.problems import first_leaf, worded
@@ -81,9 +82,12 @@ class Run:
         try:
             with self._scope:
                 async with means.backend.create(self._mode, self.owner) as self._output:
+                    for note in self._output.notes:
+                        means.report(f"display: {note}")
                     log_path = means.log_folder / "app.log"
-                    async with run_app(self.app, self._output.environment, log_path) as process:
-                        await self._stay(process)
+                    app = furnished(self.app, self._output)
+                    async with run_app(app, self._output.environment, log_path) as process:
+                        await self._stay(process if self.app.spec.command else None)
         except* (PunktfunkError, OSError) as problems:
             self.failure = worded(first_leaf(problems))
             means.report(f"{title}: {self.failure}")
@@ -162,3 +166,14 @@ class Run:
             self._output = await self._means.backend.change_mode(self._output, mode)
             self._mode_unsure = False
         return self._output
+
+
+def furnished(app: App, output: VirtualOutput) -> App:
+    """Give the bare desktop of a session that we spawned a terminal: somebody on a phone sees what to do.
+
+    Unlike an app's own command, the terminal may be closed without ending anything.
+    """
+    terminal = find_terminal() if output.backend == SpawnedSway.name else None
+    if app.spec.command or terminal is None:
+        return app
+    return replace(app, spec=replace(app.spec, command=terminal))

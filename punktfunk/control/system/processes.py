@@ -6,6 +6,7 @@ whichever session it made for itself.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -145,6 +146,9 @@ async def start_process(
         except FileNotFoundError as error:
             raise EnvironmentProblem(f"{command[0]} is not installed") from error
         except PermissionError as error:
+            if shutil.which(command[0], path=environment.get("PATH")) is None and "/" not in command[0]:
+                # A folder of PATH that may not be searched hides that there is no such command anywhere.
+                raise EnvironmentProblem(f"{command[0]} is not installed") from error
             raise EnvironmentProblem(
                 f"{command[0]} may not be started: {error.strerror}",
                 hint="A file capability on it is refused in containers: use a copy without (setcap -r).",
