@@ -20,6 +20,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("lint-imports")
     session.run("python", "scripts/check_kernels.py")
+    session.run("python", "scripts/generate_wayland.py", "--check")
 
 
 @nox.session
