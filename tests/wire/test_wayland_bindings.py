@@ -10,7 +10,9 @@ CHECKOUT = Path(__file__).parent.parent.parent
 GENERATOR = CHECKOUT / "scripts" / "generate_wayland.py"
 
 
-@pytest.mark.skipif(not (CHECKOUT / "punktfunk").exists(), reason="beside the installed wheel; lint checks it")
+@pytest.mark.skipif(
+    not (CHECKOUT / "punktfunk").exists(), reason="beside the installed wheel; lint checks it"
+)
 def test_bindings_are_fresh():
     checked = subprocess.run(
         [sys.executable, str(GENERATOR), "--check"], capture_output=True, text=True, check=False
