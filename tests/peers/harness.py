@@ -160,6 +160,14 @@ class Host:
         return client.finish()
 
 
+class AlteredHost(Host):
+    """A host that ``altered_host`` changes; its environment says how."""
+
+    def __init__(self, folder: Path, **options: Any) -> None:
+        super().__init__(folder, **options)
+        self.command[1:3] = [str(HERE / "altered_host.py")]
+
+
 class Client:
     """One stock client in a process of its own."""
 

@@ -48,21 +48,27 @@ def bursts(rate: float, run: int, seed: int = 1) -> Drop:
     return drop
 
 
-def one_of_each_frame(first_frame: int = 10) -> Drop:
-    """Lose one shard of every frame, another index each time: 0 in one frame, 1 in the next, and round again."""
-    turn = {"frame": -1, "index": -1, "seen": 0}
+class OneOfEachFrame:
+    """Lose one shard of every frame, another index each time: 0 in one frame, 1 in the next, and round again.
 
-    def drop(shard: Shard) -> bool:
-        if shard.frame < first_frame:
+    How many shards a frame has is known only after it, so the round is as long as the largest frame lately.
+    """
+
+    def __init__(self) -> None:
+        self.dropped_ordinals: set[int] = set()
+        self.totals: dict[int, int] = {}
+        self._frame = self._index = -1
+
+    def __call__(self, shard: Shard) -> bool:
+        if shard.frame != self._frame:
+            lately = list(self.totals.values())[-8:]
+            self._frame = shard.frame
+            self._index = (self._index + 1) % max(lately, default=1)
+        self.totals[shard.frame] = shard.ordinal + 1
+        if shard.ordinal != self._index:
             return False
-        if shard.frame != turn["frame"]:
-            last = turn["seen"]
-            turn.update(frame=shard.frame, seen=0)
-            turn["index"] = (turn["index"] + 1) % max(1, last or 1)
-        turn["seen"] += 1
-        return shard.ordinal == turn["index"]
-
-    return drop
+        self.dropped_ordinals.add(shard.ordinal)
+        return True
 
 
 @dataclass

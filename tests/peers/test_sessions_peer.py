@@ -86,7 +86,8 @@ def test_another_client_takes_over_and_quits(host: Host, folders: tuple[Path, Pa
     with Client(folders[0], host) as anna, Client(folders[1], host) as bert:
         sleeper = app_number(anna, "Sleeper")
         anna.stream(sleeper)
-        refusal = bert.refused("start", app_id=sleeper, width=1280, height=720, fps=60)
+        with Client(folders[1], host) as hasty:
+            refusal = hasty.refused("start", app_id=sleeper, width=1280, height=720, fps=60)
         assert "already running" in refusal
         assert current_app(bert) == sleeper
         bert.stream(0, resume=True)

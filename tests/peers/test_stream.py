@@ -1,48 +1,16 @@
 """The host against a stock Moonlight core, the test card as its picture: every decoded frame's barcode is checked."""
 
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from harness import Client, Host, paired
+from pictures import IDR, check_pictures, desktop, no_gaps
 from sound import decode_packets, loudest_hz
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(180)]
 
 ENCRYPTION_NONE, ENCRYPTION_ALL = 0, -1
-IDR = 1  # moonlight-common-c, Limelight.h, FRAME_TYPE_IDR
-
-
-def desktop(client: Client) -> int:
-    apps = client("apps")["apps"]
-    return int(next(number for number, title in apps if title == "Desktop"))
-
-
-def check_pictures(
-    report: dict[str, Any], *, at_least: int, width: int = 1280, height: int = 720
-) -> list[int]:
-    """Every frame was decoded, shows its barcode, and comes in order; return the numbers shown."""
-    frames = report["frames"]
-    assert report["decode_errors"] == 0
-    assert len(frames) >= at_least
-    decoded = [f for f in frames if f.get("decoded")]
-    assert len(decoded) >= len(frames) - 1, [f for f in frames if not f.get("decoded")]
-    unreadable = [f for f in decoded if "number" not in f]
-    assert not unreadable, unreadable[:3]
-    assert {(f["width"], f["height"]) for f in decoded} == {(width, height)}
-    numbers = [int(f["number"]) for f in decoded]
-    assert numbers == sorted(numbers), "frames were reordered"
-    # A picture comes twice only where a key frame was asked for: it is answered at once, from the last picture.
-    repeats = sum(a == b for a, b in pairwise(numbers))
-    assert repeats <= sum(f["type"] == IDR for f in frames), "frames were repeated"
-    return numbers
-
-
-def no_gaps(report: dict[str, Any]) -> None:
-    indices = [f["frame"] for f in report["frames"]]
-    assert indices == list(range(indices[0], indices[0] + len(indices)))
 
 
 @pytest.mark.parametrize("encryption", [ENCRYPTION_NONE, ENCRYPTION_ALL], ids=["plain", "encrypted"])
