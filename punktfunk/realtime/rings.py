@@ -50,6 +50,10 @@ class ByteRing:
         """
         return ring.push(self.words, self.storage, header, np.frombuffer(payload, np.uint8))
 
+    def deliver(self, header: NDArray[np.int64], payload: BytesLike, doorbell_fd: int) -> int:
+        """Do as ``push``, and make the eventfd ``doorbell_fd`` readable."""
+        return ring.deliver(self.words, self.storage, header, np.frombuffer(payload, np.uint8), doorbell_fd)
+
     def pop(self, target: NDArray[np.uint8]) -> tuple[NDArray[np.int64], int] | None:
         """Take the oldest record: its header and its payload's length in ``target``; None when empty.
 

@@ -28,6 +28,7 @@ from punktfunk.realtime.kernels.layout import (
     RING_HEAD,
     RING_TAIL,
 )
+from punktfunk.realtime.kernels.system import add_to_eventfd
 
 I64 = NDArray[np.int64]
 U8 = NDArray[np.uint8]
@@ -69,6 +70,21 @@ def push(words: I64, storage: I64, header: I64, payload: U8) -> int:
     copy_bytes(address_of(storage), address_of(payload) + first, payload.size - first)
     words[RING_DROPPED] += dropped
     store_release(words, RING_HEAD, head + size)
+    return dropped
+
+
+@kernel(types.int64(_WORDS, _WORDS, _WORDS, _READ_ONLY, types.int64))
+def deliver(words: I64, storage: I64, header: I64, payload: U8, doorbell: int) -> int:
+    """Put one record in and ring the consumer's doorbell; answer as ``push`` does.
+
+    words, storage, header, payload   as in ``push``
+    doorbell                          an eventfd
+
+    One call, because a caller from Python gives the GIL away in each: beside a busy thread it would get it
+    back too late to ring.
+    """
+    dropped = push(words, storage, header, payload)
+    add_to_eventfd(doorbell)
     return dropped
 
 

@@ -1,4 +1,4 @@
-"""The few system calls that kernels make: clock, sleep, poll, and reading an eventfd.
+"""The few system calls that kernels make: clock, sleep, poll, reading and writing an eventfd.
 
 Intrinsics, like those of ``atomics``: the small structures that the kernel wants live on the stack. Linux, 64
 bit.
@@ -106,5 +106,18 @@ def drain_eventfd(_typing: Any, _fd: Any) -> Any:
         call = _function(builder, "read", _I64, _I32, count.type, _I64)
         builder.call(call, [builder.trunc(arguments[0], _I32), count, _I64(8)])
         return builder.load(count)
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
+def add_to_eventfd(_typing: Any, _fd: Any) -> Any:
+    """Add one to an eventfd's count, which wakes whoever waits on it: 8, or -1 where it is none."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        count = cgutils.alloca_once(builder, _I64)
+        builder.store(_I64(1), count)
+        call = _function(builder, "write", _I64, _I32, count.type, _I64)
+        return builder.call(call, [builder.trunc(arguments[0], _I32), count, _I64(8)])
 
     return types.int64(types.int64), generate

@@ -188,8 +188,7 @@ class VideoSender:
         self._header[layout.RECORD_ENCODED_NS] = encoded_ns
         self._header[layout.RECORD_TIMESTAMP] = timestamp_90k
         self._header[layout.RECORD_EXTRA_FLAGS] = int(long_term_reference)
-        dropped_count = self._ring.push(self._header, access_unit)
-        os.eventfd_write(self._doorbell, 1)
+        dropped_count = self._ring.deliver(self._header, access_unit, self._doorbell)
         if dropped_count == 0:
             return PushResult(PushStatus.OK)
         self._asked_by_push += 1

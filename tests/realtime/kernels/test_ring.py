@@ -1,5 +1,6 @@
 """ring.push and ring.pop against a queue, and between two threads that never hold the interpreter's lock."""
 
+import os
 import threading
 from collections import deque
 
@@ -127,3 +128,15 @@ def test_read_only_and_writable_payloads() -> None:
         assert records.push(header(1), payload) == 0
         assert records.pop(target) is not None
         assert target[:3].tobytes() == b"abc"
+
+
+def test_a_delivered_record_rings_the_doorbell_once():
+    records, target, doorbell_fd = ByteRing(512), np.zeros(64, np.uint8), os.eventfd(0, os.EFD_NONBLOCK)
+    try:
+        assert [records.deliver(header(i), b"x" * i, doorbell_fd) for i in range(1, 4)] == [0, 0, 0]
+        assert os.eventfd_read(doorbell_fd) == 3
+    finally:
+        os.close(doorbell_fd)
+    sizes = [taken[1] for taken in (records.pop(target) for _ in range(3)) if taken]
+    assert sizes == [1, 2, 3]
+    assert records.pop(target) is None
