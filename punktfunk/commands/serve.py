@@ -1,6 +1,7 @@
 """``punktfunk serve``: settings, log, and then the host."""
 
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from functools import partial
@@ -21,7 +22,8 @@ def serve(flags: Mapping[str, object], config_file: Path | None) -> None:
 
     from punktfunk.control import host
 
-    trio.run(partial(host.serve, settings, report=report))
+    if trio.run(partial(host.serve, settings, report=report)) is signal.SIGINT:
+        raise KeyboardInterrupt  # the command line's exit code 130
 
 
 def report(line: str) -> None:

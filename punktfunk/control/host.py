@@ -69,34 +69,41 @@ RTSP_CONNECTIONS = 32
 RTSP_CONNECTIONS_PER_ADDRESS = 8
 
 
-async def serve(settings: "Settings", *, report: Report) -> None:
+async def serve(settings: "Settings", *, report: Report) -> signal.Signals | None:
     """Run the host until SIGINT, SIGTERM or ``stop``; ``report`` gets one line for each event.
 
-    Raises EnvironmentProblem or ConfigError, with a hint, if the host cannot start.
+    Returns the signal that ended it, None after ``stop``. Raises EnvironmentProblem or ConfigError, with a
+    hint, if the host cannot start.
     """
     prepare_process()
     try:
-        await _serve_until_signalled(settings, report)
+        received = await _serve_until_signalled(settings, report)
     except BaseExceptionGroup as group:
         if group.split(PunktfunkError)[1] is not None:
             raise
         raise first_leaf(group) from None
     report("stopped")
+    return received
 
 
-async def _serve_until_signalled(settings: "Settings", report: Report) -> None:
+async def _serve_until_signalled(settings: "Settings", report: Report) -> signal.Signals | None:
+    received: list[signal.Signals] = []
     # The receiver opens before anything starts: a signal in the gap would kill us.
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_cancel_on_first, signals, nursery.cancel_scope, report)
+            nursery.start_soon(_cancel_on_first, signals, nursery.cancel_scope, received, report)
             await _Host(settings, report, nursery.cancel_scope).run()
             nursery.cancel_scope.cancel()
+    return received[0] if received else None
 
 
-async def _cancel_on_first(signals: Any, scope: trio.CancelScope, report: Report) -> None:
-    number = await anext(signals)
+async def _cancel_on_first(
+    signals: Any, scope: trio.CancelScope, received: list[signal.Signals], report: Report
+) -> None:
+    number = signal.Signals(await anext(signals))
     signal.signal(number, signal.SIG_DFL)  # the second one kills
-    report(f"stopping: {signal.Signals(number).name}")
+    received.append(number)
+    report(f"stopping: {number.name}")
     scope.cancel()
 
 
