@@ -6,6 +6,7 @@ of the median. Shared by all benchmarks, with the table and the JSON rows that t
 
 import argparse
 import json
+import os
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -70,9 +71,22 @@ def compare(
 ) -> Row:
     """Time both and make a row in microseconds."""
     theirs_s, ours_s = measure(baseline, ours, rounds=rounds, repeats=repeats)
-    ratio, low, high = interval(theirs_s / ours_s)
-    medians = float(np.median(ours_s)) * 1e6, float(np.median(theirs_s)) * 1e6
-    return Row(name, case, "us", medians[0], medians[1], baseline_name, ratio, low, high)
+    return paired(name, case, "us", baseline_name, theirs_s * 1e6, ours_s * 1e6)
+
+
+def paired(
+    name: str,
+    case: str,
+    unit: str,
+    baseline_name: str,
+    theirs: NDArray[np.float64],
+    ours: NDArray[np.float64],
+) -> Row:
+    """Make a row of two measurements per round, both in ``unit``."""
+    ratio, low, high = interval(theirs / ours)
+    return Row(
+        name, case, unit, float(np.median(ours)), float(np.median(theirs)), baseline_name, ratio, low, high
+    )
 
 
 def single(name: str, case: str, unit: str, value: float) -> Row:
@@ -81,7 +95,7 @@ def single(name: str, case: str, unit: str, value: float) -> Row:
 
 
 def machine() -> str:
-    """Say where this ran: CPU, governor, load."""
+    """Say where this ran: CPU, cores, governor, load, system."""
     model = platform.processor() or platform.machine()
     for line in Path("/proc/cpuinfo").read_text("ascii", "replace").splitlines():
         if line.startswith("model name"):
@@ -90,15 +104,18 @@ def machine() -> str:
     governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     governed = governor.read_text("ascii").strip() if governor.exists() else "unknown"
     load = Path("/proc/loadavg").read_text("ascii").split()[0]
-    return f"{model}, governor {governed}, load {load}, Python {platform.python_version()}"
+    cores = f"{len(os.sched_getaffinity(0))} of {os.cpu_count()} cores"
+    system = f"Linux {platform.release()}, Python {platform.python_version()}"
+    return f"{model}, {cores}, governor {governed}, load {load}, {system}"
 
 
 def report(rows: Sequence[Row], json_file: Path | None) -> None:
     """Print a table, and write the rows where asked."""
     print(machine())
-    print(f"{'name':10} {'case':34} {'ours':>12} {'baseline':>12}  {'ratio':>7}  95 % interval")
+    width = max(len(row.case) for row in rows)
+    print(f"{'name':8} {'case':{width}} {'ours':>13} {'baseline':>13} {'ratio':>7}  95 % interval")
     for row in rows:
-        line = f"{row.name:10} {row.case:34} {row.ours:>9.2f} {row.unit:<3}"
+        line = f"{row.name:8} {row.case:{width}} {row.ours:>9.2f} {row.unit:<3}"
         if row.baseline is not None:
             line += f" {row.baseline:>9.2f} {row.unit:<3} {row.ratio:>7.2f}  {row.low:.2f} .. {row.high:.2f}"
             line += f"  vs {row.baseline_name}"

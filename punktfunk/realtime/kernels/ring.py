@@ -80,8 +80,7 @@ def deliver(words: I64, storage: I64, header: I64, payload: U8, doorbell: int) -
     words, storage, header, payload   as in ``push``
     doorbell                          an eventfd
 
-    One call, because a caller from Python gives the GIL away in each: beside a busy thread it would get it
-    back too late to ring.
+    One call, because a caller from Python gives the GIL away in each, and must have it back before the next.
     """
     dropped = push(words, storage, header, payload)
     add_to_eventfd(doorbell)

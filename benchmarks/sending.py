@@ -1,0 +1,154 @@
+"""What the benchmarks of the sending path share: a socket that plays the client, a sender, a busy thread."""
+
+import contextlib
+import os
+import select
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from punktfunk.plan import FrameType, Pacing, RealtimePlan, SendPlan
+from punktfunk.realtime.kernels import layout
+from punktfunk.realtime.send.sender import VideoSender
+from punktfunk.realtime.thread import SWITCH_INTERVAL_S, promote
+
+FRAME_INTERVAL_NS = 16_666_667
+FRAME_BYTES = 25_000
+PACKET_BYTES = 1392
+FEC_PERCENT = 20
+MINIMUM_PARITY = 2
+CAPACITY_BYTES = 1 << 20
+KEY = bytes(range(16))
+PRIORITY = 20
+PATIENCE_S = 1.0
+
+
+def send_plan(pacing: Pacing = Pacing.BURST, key: bytes | None = None) -> SendPlan:
+    return SendPlan(PACKET_BYTES, FEC_PERCENT, MINIMUM_PARITY, key, pacing, FRAME_INTERVAL_NS)
+
+
+@contextlib.contextmanager
+def loopback() -> Iterator[tuple[socket.socket, tuple[str, int]]]:
+    """Yield a socket to send from, and the address of one that nobody reads.
+
+    Its buffer is soon full, so the system drops there: what is timed is the sender, not a receiver.
+    """
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as host,
+    ):
+        client.bind(("127.0.0.1", 0))
+        host.setblocking(False)  # noqa: FBT003  the name of the argument is flag
+        yield host, client.getsockname()
+
+
+class Sending:
+    """A VideoSender whose ``run`` lives on a thread of its own, as pf-send's does, promoted where allowed."""
+
+    def __init__(self, sender: VideoSender, address: tuple[str, int]) -> None:
+        self.sender = sender
+        sender.set_destination(*address)
+        self._thread = threading.Thread(target=sender.run)
+        self._thread.start()
+        assert self._thread.native_id is not None
+        placement = promote("pf-send", self._thread.native_id, RealtimePlan(None, PRIORITY))
+        self.policy = placement.policy
+
+    def send(self, access_unit: bytes) -> NDArray[np.int64]:
+        """Push one frame and wait until it is gone; its row of the latency log."""
+        frame_count = self.sender.counters()["frames"]
+        now_ns = time.monotonic_ns()
+        self.sender.push(
+            access_unit,
+            frame_type=FrameType.IDR,
+            captured_ns=now_ns,
+            encoded_ns=now_ns,
+            timestamp_90k=now_ns * 9 // 100_000 & 0xFFFFFFFF,
+        )
+        deadline_s = time.monotonic() + PATIENCE_S
+        while self.sender.counters()["frames"] == frame_count:
+            if time.monotonic() > deadline_s:
+                raise SystemExit(f"a frame was not sent: {self.sender.counters()}")
+            time.sleep(0.001)
+        row: NDArray[np.int64] = self.sender.latencies()[-1]
+        return row
+
+    def close(self) -> None:
+        """End the thread and free the sender."""
+        self.sender.stop()
+        self._thread.join()
+        self.sender.close()
+
+
+@contextlib.contextmanager
+def sending(key: bytes | None = None, kind: type[VideoSender] = VideoSender) -> Iterator[Sending]:
+    with loopback() as (host, address):
+        running = Sending(kind(send_plan(Pacing.BURST, key), host.fileno(), CAPACITY_BYTES), address)
+        try:
+            yield running
+        finally:
+            running.close()
+
+
+class PythonSender(VideoSender):
+    """The rejected design: a Python thread that waits for the doorbell and calls the kernels per frame."""
+
+    def run(self) -> None:
+        """Do what ``send_loop`` does, in Python."""
+        from punktfunk.realtime.kernels import udp
+        from punktfunk.realtime.kernels.frame import send_frame
+        from punktfunk.realtime.kernels.mailbox import read_destination
+        from punktfunk.realtime.kernels.ring import pop
+        from punktfunk.realtime.reference import gf8
+        from punktfunk.wire.gamestream.video_blocks import FRAME_HEADER_BYTES
+
+        record = np.zeros(layout.RECORD_HEADER_WORD_COUNT, np.int64)
+        blocks = np.zeros((4, 3), np.int64)
+        coefficients = np.zeros((255, 255), np.uint8)
+        inverses, tables = gf8.inverses(), gf8.tables()
+        address = np.zeros(layout.ADDRESS_WORD_COUNT, np.int64)
+        messages = np.zeros(udp.MESSAGE_WORD_COUNT, np.int64)
+        poll = select.poll()
+        poll.register(self._doorbell, select.POLLIN)
+        while not self._words[layout.WORD_STOP]:
+            frame_bytes = pop(self._ring.words, self._ring.storage, record, self._frame, FRAME_HEADER_BYTES)
+            if frame_bytes == layout.EMPTY:
+                poll.poll(500)
+                with contextlib.suppress(BlockingIOError):
+                    os.eventfd_read(self._doorbell)
+                continue
+            read_destination(self._words, address)
+            if self._words[layout.WORD_FIRST_SEQUENCE] < 0:
+                self._words[layout.WORD_FIRST_SEQUENCE] = record[layout.RECORD_SEQUENCE]
+            send_frame(
+                self._words, self._ring.words, record, blocks, self._frame, frame_bytes, self._packets,
+                coefficients, inverses, tables, address, messages, self._counters, self._latencies,
+            )  # fmt: skip
+
+
+@contextlib.contextmanager
+def hog() -> Iterator[threading.Event]:
+    """Keep the GIL busy from a Python thread while the event is set; with the host's switch interval."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    busy, ended = threading.Event(), threading.Event()
+
+    def burn() -> None:
+        number = 0
+        while not ended.is_set():
+            busy.wait()
+            for _ in range(1000):
+                number = number * 31 + 7 & 0xFFFFFFFF
+
+    thread = threading.Thread(target=burn, name="hog")
+    thread.start()
+    try:
+        yield busy
+    finally:
+        ended.set()
+        busy.set()
+        thread.join()
