@@ -19,9 +19,12 @@ def app_number(client: Client, title: str) -> int:
 
 
 def check_pictures(
-    report: dict[str, Any], *, at_least: int, width: int = 1280, height: int = 720
+    report: dict[str, Any], *, at_least: int, width: int = 1280, height: int = 720, late: int = 0
 ) -> list[int]:
-    """Every frame was decoded, shows its barcode, and comes in order; return the numbers shown."""
+    """Every frame was decoded, shows its barcode, and comes in order; return the numbers shown.
+
+    ``late`` pictures may have come so late, on a busy machine, that the one before was sent again.
+    """
     frames = report["frames"]
     assert report["decode_errors"] == 0
     assert len(frames) >= at_least
@@ -34,7 +37,7 @@ def check_pictures(
     assert numbers == sorted(numbers), "frames were reordered"
     # A picture comes twice only where a key frame was asked for: it is answered at once, from the last picture.
     repeats = sum(a == b for a, b in pairwise(numbers))
-    assert repeats <= sum(f["type"] == IDR for f in frames), "frames were repeated"
+    assert repeats <= late + sum(f["type"] == IDR for f in frames), "frames were repeated"
     return numbers
 
 

@@ -8,6 +8,7 @@ import contextlib
 import selectors
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
@@ -83,6 +84,8 @@ class Relay:
     relayed: int = 0
     dropped: int = 0
     dropped_frames: set[int] = field(default_factory=set)
+    control: deque[bytes] = field(default_factory=lambda: deque(maxlen=200))
+    """What the client sent to the control port lately."""
 
     def __enter__(self) -> Self:
         self._selector = selectors.DefaultSelector()
@@ -93,8 +96,9 @@ class Relay:
             listener = socket.create_server((self.relay, self.base_port + offset))
             listener.setblocking(False)  # noqa: FBT003
             self._add(listener, lambda s=listener, p=self.base_port + offset: self._accept(s, p))
+        self._far: dict[int, socket.socket] = {}
         for offset in (9, 10, 11):
-            self._open_udp(self.base_port + offset, video=offset == 9)
+            self._open_udp(offset)
         self._frame, self._ordinal = -1, 0
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -106,6 +110,11 @@ class Relay:
         for opened in self._sockets:
             opened.close()
         self._selector.close()
+
+    def inject(self, offset: int, data: bytes) -> None:
+        """Send a datagram to the host as if the client had."""
+        with contextlib.suppress(OSError):
+            self._far[offset].send(data)
 
     def _add(self, opened: socket.socket, call: Callable[[], None]) -> None:
         self._sockets.append(opened)
@@ -140,7 +149,8 @@ class Relay:
         with contextlib.suppress(OSError):
             target.shutdown(socket.SHUT_WR)
 
-    def _open_udp(self, port: int, *, video: bool) -> None:
+    def _open_udp(self, offset: int) -> None:
+        port, video = self.base_port + offset, offset == 9
         near = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         far = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         for opened in (near, far):
@@ -149,12 +159,15 @@ class Relay:
             opened.setblocking(False)  # noqa: FBT003
         near.bind((self.relay, port))
         far.connect((self.host, port))
+        self._far[offset] = far
         client: list[tuple[str, int]] = []
 
         def from_client() -> None:
             with contextlib.suppress(OSError):
                 data, address = near.recvfrom(65536)
                 client[:] = [address]
+                if offset == 10:
+                    self.control.append(data)
                 far.send(data)
 
         def from_host() -> None:
