@@ -86,6 +86,10 @@ class Settings(_Frozen):
         default="auto",
         description="source of the picture: a private sway, an output in your running sway, or a test card",
     )
+    testcard: Literal["bars", "noise"] = Field(
+        default="bars",
+        description="picture of the test card; noise makes frames as large as the bitrate allows",
+    )
     encoder: Literal["auto", "nvenc", "vaapi", "qsv", "amf", "software"] = Field(
         default="auto", description="video encoder family; auto takes the first that encodes a frame"
     )

@@ -53,11 +53,16 @@ class Mode:
 
 @dataclass(frozen=True, slots=True)
 class TestcardSource:
-    """Frames drawn by punktfunk itself: no compositor needed."""
+    """Frames drawn by punktfunk itself: no compositor needed.
+
+    ``noise`` fills the middle with fresh noise every frame: nothing is predicted, so the encoder spends its
+    whole bitrate, and frames grow as large as the settings allow.
+    """
 
     __test__ = False  # the name starts like a test class; pytest must not collect it
 
     mode: Mode
+    noise: bool = False
 
 
 @dataclass(frozen=True, slots=True)

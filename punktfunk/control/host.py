@@ -173,7 +173,9 @@ class _Host:
             async with AsyncExitStack() as stack:
                 sockets = [stack.enter_context(bound_sockets(self._bind, p)) for p in self._udp_ports()]
                 tcp = [open_tcp(self._bind, p) for p in self._tcp_ports()]
-                self._backend, reason = await choose_backend(settings.display, runtime)
+                self._backend, reason = await choose_backend(
+                    settings.display, runtime, testcard_noise=settings.testcard == "noise"
+                )
                 self._announce_start(reason)
                 nursery = await stack.enter_async_context(_quiet_nursery())
                 service = self._service(state)

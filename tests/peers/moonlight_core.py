@@ -59,6 +59,9 @@ int LiSendControllerTouchEvent(uint8_t controllerNumber, uint8_t eventType, uint
 int LiSendControllerMotionEvent(uint8_t controllerNumber, uint8_t motionType, float x, float y, float z);
 int LiSendControllerBatteryEvent(uint8_t controllerNumber, uint8_t batteryState, uint8_t batteryPercentage);
 """
+STOCK_CORE = Path(moonlight_python.__file__).parent / "libmoonlight-common-c.so"
+OTHER_CORE = "MOONLIGHT_COMMON_C"
+"""Names another build, such as one with LC_DEBUG: it drops a shard of every frame and asserts every invariant."""
 PULL_RENDERER = 0x20
 DIRECT_SUBMIT = 0x1
 SLICES_SHIFT = 24
@@ -85,7 +88,7 @@ class Core:
     def __init__(self) -> None:
         self.ffi = cffi.FFI()
         self.ffi.cdef(CDEF + MORE)
-        self.lib = self.ffi.dlopen(str(Path(moonlight_python.__file__).parent / "libmoonlight-common-c.so"))
+        self.lib = self.ffi.dlopen(os.environ.get(OTHER_CORE) or str(STOCK_CORE))
         self.keep: list[Any] = []
         self.stage_failed: list[int] | None = None
         self.terminated: int | None = None

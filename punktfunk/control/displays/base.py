@@ -65,7 +65,9 @@ class DisplayBackend(Protocol):
         """Give an output another mode and return its new description. Raises EnvironmentProblem."""
 
 
-async def choose_backend(setting: str, runtime_folder: Path) -> tuple[DisplayBackend, str]:
+async def choose_backend(
+    setting: str, runtime_folder: Path, *, testcard_noise: bool = False
+) -> tuple[DisplayBackend, str]:
     """Pick the backend of a ``display`` setting and say why.
 
     ``auto`` attaches to a running sway, else spawns one, else shows the test card. A backend asked for by
@@ -81,7 +83,7 @@ async def choose_backend(setting: str, runtime_folder: Path) -> tuple[DisplayBac
     backends: dict[str, DisplayBackend] = {
         "attach": AttachedSway(journal),
         "sway": SpawnedSway(journal),
-        "testcard": Testcard(),
+        "testcard": Testcard(noise=testcard_noise),
     }
     if setting == "auto":
         refusals: list[str] = []

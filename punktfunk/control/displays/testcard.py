@@ -17,6 +17,9 @@ class Testcard:
 
     name = "testcard"
 
+    def __init__(self, *, noise: bool = False) -> None:
+        self._noise = noise
+
     async def probe(self) -> Capabilities:
         """Work everywhere."""
         await trio.lowlevel.checkpoint()
@@ -26,9 +29,9 @@ class Testcard:
     async def create(self, mode: Mode, identity: str) -> AsyncGenerator[VirtualOutput]:  # noqa: ARG002 - every client gets its own
         """Describe a card of that mode."""
         await trio.lowlevel.checkpoint()
-        yield VirtualOutput("testcard", mode, TestcardSource(mode), self.name)
+        yield VirtualOutput("testcard", mode, TestcardSource(mode, self._noise), self.name)
 
     async def change_mode(self, output: VirtualOutput, mode: Mode) -> VirtualOutput:
         """Describe the card in another mode."""
         await trio.lowlevel.checkpoint()
-        return replace(output, mode=mode, source=TestcardSource(mode))
+        return replace(output, mode=mode, source=TestcardSource(mode, self._noise))

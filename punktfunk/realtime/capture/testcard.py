@@ -20,6 +20,8 @@ BAR_COLOURS: Final = (0xBFBFBF, 0xBFBF00, 0x00BFBF, 0x00BF00, 0xBF00BF, 0xBF0000
 GREY: Final = 0x808080
 MOVING_BAR: Final = 0xFFFFFF
 MOVING_BAR_STEP_PX: Final = 8
+NOISE_STEP_ROWS: Final = 97
+"""Farther than encoders look for motion, so that no frame's noise is predicted from the one before."""
 
 
 class TestcardCapture:
@@ -35,6 +37,7 @@ class TestcardCapture:
         self._interval_ns = mode.frame_interval_ns
         self._background = draw_background(mode.width_px, mode.height_px)
         self._pixels = self._background.copy()
+        self._noise = draw_noise(self._background.shape) if source.noise else None
         self._frame_number = 0
         self._due_ns = 0
         self.skipped_count = 0
@@ -72,6 +75,11 @@ class TestcardCapture:
         stale = np.s_[top_px:, previous_px : previous_px + bar_px]
         pixels[stale] = self._background[stale]
         pixels[top_px:, left_px : left_px + bar_px] = MOVING_BAR
+        if self._noise is not None:
+            middle = _middle(*pixels.shape)
+            rows = middle.stop - middle.start
+            first = self._frame_number * NOISE_STEP_ROWS % max(1, rows)
+            pixels[middle] = self._noise[first : first + rows]
         barcode.draw(pixels, barcode.Stamp(self._frame_number, captured_ns))
         self._frame_number += 1
 
@@ -82,13 +90,26 @@ class TestcardCapture:
 def draw_background(width_px: int, height_px: int) -> "np.ndarray[tuple[int, int], np.dtype[np.uint32]]":
     """Grey above for the barcode, colour bars in the middle, a grey ramp below, as (height, width) BGRx."""
     pixels = np.full((height_px, width_px), GREY, np.uint32)
-    bars_top_px = min(height_px, (barcode.ROW_COUNT + 2) * barcode.cell_px(width_px, height_px))
-    ramp_top_px = max(bars_top_px, _moving_bar_top(height_px))
+    bars = _middle(height_px, width_px)
+    ramp_top_px = bars.stop
     columns = np.arange(width_px)
-    pixels[bars_top_px:ramp_top_px] = np.array(BAR_COLOURS, np.uint32)[columns * len(BAR_COLOURS) // width_px]
+    pixels[bars] = np.array(BAR_COLOURS, np.uint32)[columns * len(BAR_COLOURS) // width_px]
     # Not down to black: a client that waits for a bright picture must see one.
     pixels[ramp_top_px:] = (64 + columns * 160 // width_px).astype(np.uint32) * np.uint32(0x010101)
     return pixels
+
+
+def draw_noise(shape: tuple[int, int]) -> "np.ndarray[tuple[int, int], np.dtype[np.uint32]]":
+    """Draw twice the middle's rows of noise, (2 * rows, width) BGRx: each frame takes another window."""
+    middle = _middle(*shape)
+    rows = 2 * (middle.stop - middle.start)
+    return np.random.default_rng(0).integers(0, 1 << 24, (rows, shape[1]), np.uint32)
+
+
+def _middle(height_px: int, width_px: int) -> slice:
+    """Rows between the barcode and the ramp."""
+    top_px = min(height_px, (barcode.ROW_COUNT + 2) * barcode.cell_px(width_px, height_px))
+    return slice(top_px, max(top_px, _moving_bar_top(height_px)))
 
 
 def _moving_bar_top(height_px: int) -> int:

@@ -1,4 +1,5 @@
 import os
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -131,3 +132,17 @@ def test_the_bar_leaves_no_trail():
         capture.draw_frame(number)
     differing = (capture._pixels != capture._background)[270:].any(axis=0)
     assert differing.sum() <= 640 // 64
+
+
+def test_noise_changes_every_frame_and_leaves_the_barcode_readable() -> None:
+    capture = TestcardCapture(TestcardSource(Mode(640, 360, 60_000), noise=True))
+    pictures = []
+    for number in range(4):
+        capture.draw_frame(number)
+        frame = capture._pixels.copy()
+        stamp = barcode.read(frame.view(np.uint8).reshape(360, 640, 4))
+        assert stamp is not None
+        assert stamp.frame_number == number
+        pictures.append(frame)
+    changed = [(a != b).mean() for a, b in pairwise(pictures)]
+    assert min(changed) > 0.3
