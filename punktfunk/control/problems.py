@@ -15,4 +15,4 @@ def first_leaf(group: BaseExceptionGroup[Problem]) -> Problem:
 
 def worded(problem: BaseException) -> str:
     """Return message and hint in one line."""
-    return f"{problem or type(problem).__name__} {getattr(problem, 'hint', '')}".strip()
+    return f"{str(problem) or type(problem).__name__} {getattr(problem, 'hint', '')}".strip()

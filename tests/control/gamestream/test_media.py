@@ -149,7 +149,7 @@ async def test_a_flood_is_served_in_batches(autojump_clock, plane, bound, sender
 
 @pytest.mark.trio
 async def test_moves_cannot_fill_the_log(plane, bound, senders, caplog):
-    caplog.set_level("INFO")
+    caplog.set_level("DEBUG", logger="punktfunk.control.gamestream.media")
     pair, told = [senders(), senders()], []
     with plane.route(PAYLOAD, bound) as route, route.followed_by(lambda *_: told.append(1)):
         for number in range(4 * LOGGED_MOVES):
