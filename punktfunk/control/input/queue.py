@@ -12,7 +12,9 @@ import trio
 from punktfunk.control.input.base import Injector
 from punktfunk.wire.input import InputEvent, MouseMove, MouseMoveAbsolute, PadMotion
 
-CAPACITY = 64
+CAPACITY = 2048
+"""Text that is pasted comes as one event for each character, a thousand of them in one turn of the loop."""
+
 MOTION = (MouseMove, MouseMoveAbsolute, PadMotion)
 """What may be lost: the next one makes up for it."""
 
@@ -20,7 +22,8 @@ MOTION = (MouseMove, MouseMoveAbsolute, PadMotion)
 class InputQueue:
     """Events wait here for the injector; one task calls :meth:`deliver`."""
 
-    def __init__(self) -> None:
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._capacity = capacity
         self._waiting: deque[InputEvent] = deque()
         self._something = trio.Event()
         self._lost_state = False
@@ -35,7 +38,7 @@ class InputQueue:
             if self._waiting and (merged := merge(self._waiting[-1], event)) is not None:
                 self._waiting[-1] = merged
                 self.merged_count += 1
-            elif len(self._waiting) < CAPACITY:
+            elif len(self._waiting) < self._capacity:
                 self._waiting.append(event)
             else:
                 self._drop(event)
