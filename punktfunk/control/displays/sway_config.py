@@ -59,7 +59,8 @@ def build_config(mode: Mode, *, xwayland: bool) -> str:
         lines += [
             "bar {",
             "  position top",
-            f"  status_command echo '{'  |  '.join(hints)}' && exec sleep infinity",
+            # Sway takes quotes away before a shell reads this: words only.
+            f"  status_command echo {', '.join(hints)} && exec sleep infinity",
             "}",
         ]
     for number in range(1, 10):
