@@ -12,8 +12,8 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -172,7 +172,7 @@ class _Host:
             await end_leftovers()
             async with AsyncExitStack() as stack:
                 sockets = [stack.enter_context(bound_sockets(self._bind, p)) for p in self._udp_ports()]
-                tcp = [open_tcp(self._bind, p) for p in self._tcp_ports()]
+                tcp = [stack.enter_context(_listening(self._bind, p)) for p in self._tcp_ports()]
                 self._backend, reason = await choose_backend(
                     settings.display, runtime, testcard_noise=settings.testcard == "noise"
                 )
@@ -297,6 +297,17 @@ def _open_rtsp(nursery: trio.Nursery, sessions: Sessions, listeners: Sequence[tr
         partial(serve_connection, find=sessions.pending_for, complaints=complaints),
         ConnectionGate(total=RTSP_CONNECTIONS, per_address=RTSP_CONNECTIONS_PER_ADDRESS),
     )
+
+
+@contextmanager
+def _listening(addresses: Sequence[str], port: int) -> Iterator[list[trio.SocketListener]]:
+    """Own the listeners: a start that fails before they are served must close them too."""
+    listeners = open_tcp(addresses, port)
+    try:
+        yield listeners
+    finally:
+        for listener in listeners:
+            listener.socket.close()
 
 
 @asynccontextmanager
