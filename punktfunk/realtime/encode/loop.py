@@ -17,6 +17,7 @@ LOWEST_BITRATE_BPS: Final = 500_000
 CLOCK_90K_DIVISOR_NS: Final = 100_000
 """90 kHz ticks are nanoseconds * 9 / 100000."""
 
+COARSE_DIVISOR: Final = 4
 IDLE_NS: Final = 1_000_000_000
 
 
@@ -57,6 +58,7 @@ class EncodeLoop:
         encoder: Encoder,
         sink: Sink,
         orders: Orders,
+        frame_interval_ns: int,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._latest = latest
@@ -65,7 +67,8 @@ class EncodeLoop:
         self._orders = orders
         self._clock_ns = clock_ns
         self._keys = KeyFrames()
-        self._repeats = Repeats()
+        self._repeats = Repeats(frame_interval_ns)
+        self._frame_interval_ns = frame_interval_ns
         self._current: Picture | None = None
         self._encoded_current = False
         self._seen_key_requests = 0
@@ -139,7 +142,11 @@ class EncodeLoop:
         units = self._encoder.encode(picture, key=key)
         done_ns = self._clock_ns()
         self._encoded_current = True
-        self._repeats.encoded(now_ns, repeated=repeated)
+        if repeated and not any(unit.is_key for unit in units):
+            coarse = sum(len(unit.data) for unit in units) > self._coarse_bytes()
+            self._repeats.repeated(now_ns, done_ns - now_ns, coarse=coarse)
+        else:
+            self._repeats.began(now_ns)
         counters = self._counters
         counters["encoded_frames"] += 1
         counters["repeated_frames"] += repeated
@@ -152,6 +159,10 @@ class EncodeLoop:
             frame_type = FrameType.IDR if unit.is_key else FrameType.PREDICTED
             timestamp_90k = captured_ns * 9 // CLOCK_90K_DIVISOR_NS & 0xFFFFFFFF
             self._answer(self._sink.push(unit.data, frame_type, captured_ns, timestamp_90k), done_ns)
+
+    def _coarse_bytes(self) -> int:
+        """Size above which a repeat still sharpens the picture: a quarter of a frame's share of the rate."""
+        return self._bitrate_bps * self._frame_interval_ns // (COARSE_DIVISOR * 8_000_000_000)
 
     def _answer(self, fate: Fate, now_ns: int) -> None:
         if fate is Fate.SENT:

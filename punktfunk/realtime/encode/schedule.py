@@ -8,8 +8,14 @@ again with every frame it cannot show, and a burst of key frames would only feed
 
 REPEAT_FIRST_NS: Final = 50_000_000
 REPEAT_LAST_NS: Final = 500_000_000
-"""A still picture is encoded again after 50, 100, 200, 400 and then every 500 ms: the first repeats sharpen
-what the rate buffer left coarse, the later ones keep the stream alive."""
+"""A settled picture is encoded again after 100, 200, 400 and then every 500 ms, to keep the stream alive."""
+
+SETTLED_COUNT: Final = 6
+"""A picture is as sharp as it gets once so many repeats in a row cost next to nothing. Fewer would do for
+libx264 (3); SVT-AV1 skips pictures while it saves up for a better one."""
+
+REFINE_LIMIT_NS: Final = 2_000_000_000
+"""No picture is refined for longer: at the lowest bitrates rate control may never find it good enough."""
 
 
 class KeyFrames:
@@ -41,16 +47,36 @@ class KeyFrames:
 
 
 class Repeats:
-    """When a still picture is encoded again."""
+    """When a still picture is encoded again: at the full rate while that sharpens it, then ever more rarely.
 
-    def __init__(self) -> None:
+    One frame's share of the bitrate leaves a changed picture coarse, whatever an encoder's settings: it lacks
+    bits. A still screen leaves the bits of all the frames that did not come, so they are spent on it. The
+    first repeat waits long enough not to come between the pictures of a slow or unsteady source.
+    """
+
+    def __init__(self, frame_interval_ns: int) -> None:
+        self._frame_interval_ns = frame_interval_ns
         self._interval_ns = REPEAT_FIRST_NS
         self._due_ns = 0
+        self._started_ns = 0
+        self._settled_count = 0
 
-    def encoded(self, now_ns: int, *, repeated: bool) -> None:
-        """Note that a picture was encoded: a new one, or ``repeated`` the last."""
-        self._interval_ns = min(self._interval_ns * 2, REPEAT_LAST_NS) if repeated else REPEAT_FIRST_NS
+    def began(self, now_ns: int) -> None:
+        """Note that a new picture was encoded, or the last one from nothing, as a key frame."""
+        self._started_ns = now_ns
+        self._settled_count = 0
+        self._interval_ns = max(REPEAT_FIRST_NS, self._frame_interval_ns * 3 // 2)
         self._due_ns = now_ns + self._interval_ns
+
+    def repeated(self, now_ns: int, encode_ns: int, *, coarse: bool) -> None:
+        """Note a repeat that began at ``now_ns``. ``coarse``: it had much to add to the one before."""
+        self._settled_count = 0 if coarse else self._settled_count + 1
+        if self._settled_count < SETTLED_COUNT and now_ns - self._started_ns < REFINE_LIMIT_NS:
+            # At most half of the time: a new picture must not find a slow encoder always busy.
+            wait_ns = max(self._frame_interval_ns, 2 * encode_ns)
+        else:
+            wait_ns = self._interval_ns = min(self._interval_ns * 2, REPEAT_LAST_NS)
+        self._due_ns = now_ns + wait_ns
 
     def due(self, now_ns: int) -> bool:
         """Whether the last picture should be encoded again."""

@@ -15,6 +15,15 @@ ENDLESS: Final = 2**31 - 1
 MAX_SOFTWARE_THREADS: Final = 4
 """More slices than this cost more bits than the latency that they save is worth."""
 
+X264_QUANTISERS: Final = "qpstep=12:qpmin=12"
+"""With x264's own step of 4 it takes a rate buffer of one frame many frames to get over a change of scene:
+scrolled text at 5 Mbit/s has 24 dB instead of 31, and costs more time. Quantisers under 12 nobody sees, but a
+still picture would go on costing bits for them."""
+
+SVT_LEAST_QUANTISER: Final = 24
+"""SVT-AV1 cannot cap a frame and encodes a change at the quality of the still picture before it: without this
+limit twice as large, up to 45 times the mean. Text has 44 dB with it."""
+
 _COLOUR_TAGS: Final = {
     ColourSpace.BT601: ("smpte170m", "smpte170m", "smpte170m"),
     ColourSpace.BT709: ("bt709", "bt709", "bt709"),
@@ -169,7 +178,7 @@ def _software_options(codec: Codec, mode: Mode, thread_count: int, cpu_count: in
             "tune": "zerolatency",
             "forced-idr": "1",
             "threads": str(thread_count),
-            "x264-params": "keyint=infinite:scenecut=0:repeat-headers=1",
+            "x264-params": f"keyint=infinite:scenecut=0:repeat-headers=1:{X264_QUANTISERS}",
         }
     if codec is Codec.HEVC:
         return {
@@ -188,6 +197,6 @@ def _software_options(codec: Codec, mode: Mode, thread_count: int, cpu_count: in
         "preset": "9",
         "svtav1-params": (
             f"rc=2:pred-struct=1:lookahead=0:scd=0:keyint=-1:lp={thread_count}:"
-            "buf-sz=50:buf-initial-sz=20:buf-optimal-sz=20"
+            f"buf-sz=50:buf-initial-sz=20:buf-optimal-sz=20:min-qp={SVT_LEAST_QUANTISER}"
         ),
     }

@@ -45,17 +45,42 @@ def test_however_often_it_is_asked_key_frames_keep_their_distance(requests):
     assert not requests or made[-1] >= max(requests)
 
 
-def test_repeats_slow_down_to_half_a_second_and_a_new_picture_starts_over():
-    repeats = Repeats()
-    repeats.encoded(0, repeated=False)
-    now_ns = 0
+def waits_ms(repeats, now_ns, coarse, encode_ns=0):
+    """How long each repeat is waited for; every one is done as soon as it is due."""
     waits = []
-    for _ in range(6):
+    for is_coarse in coarse:
         waits.append(repeats.wait_ns(now_ns) // MS)
         now_ns += repeats.wait_ns(now_ns)
         assert repeats.due(now_ns)
-        repeats.encoded(now_ns, repeated=True)
+        repeats.repeated(now_ns, encode_ns, coarse=is_coarse)
         assert not repeats.due(now_ns)
-    assert waits == [50, 100, 200, 400, 500, 500]
-    repeats.encoded(now_ns, repeated=False)
-    assert repeats.wait_ns(now_ns) == 50 * MS
+    return waits
+
+
+def test_a_settled_picture_is_repeated_ever_more_rarely_and_a_new_one_starts_over():
+    repeats = Repeats(10 * MS)
+    repeats.began(0)
+    assert waits_ms(repeats, 0, [False] * 11) == [50, 10, 10, 10, 10, 10, 100, 200, 400, 500, 500]
+    repeats.began(10**10)
+    assert waits_ms(repeats, 10**10, [False, False]) == [50, 10]
+
+
+def test_a_coarse_picture_is_refined_at_full_rate_but_not_for_ever():
+    repeats = Repeats(10 * MS)
+    repeats.began(0)
+    coarse = [True] * 40 + [False] * 3 + [True] + [False] * 6
+    assert waits_ms(repeats, 0, coarse) == [50] + [10] * 49
+    assert repeats.wait_ns(0) // MS == 50 + 49 * 10 + 100
+    repeats.began(0)
+    waits = waits_ms(repeats, 0, [True] * 300)
+    assert waits[:196] == [50] + [10] * 195
+    assert waits[-100:] == [500] * 100
+
+
+def test_refinement_leaves_half_of_the_time_to_new_pictures_and_slow_sources_alone():
+    repeats = Repeats(10 * MS)
+    repeats.began(0)
+    assert waits_ms(repeats, 0, [True] * 3, encode_ns=30 * MS) == [50, 60, 60]
+    repeats = Repeats(100 * MS)
+    repeats.began(0)
+    assert waits_ms(repeats, 0, [True] * 3) == [150, 100, 100]
