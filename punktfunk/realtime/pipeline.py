@@ -45,11 +45,11 @@ CAPACITY_FRAMES: Final = 16
 class Pipeline:
     """Video from a source to a socket. Every method is called by control, from one thread at a time.
 
-    ``socket_fd`` stays the caller's and must stay open until ``stop`` returned. ``first_sequence`` is
-    ``next_sequence`` of the pipeline before, where one follows another under the same key: an AES-GCM counter
-    must never come twice. ``event_fd`` becomes readable when a thread failed and is closed by ``stop``, so
-    nobody may wait on it then. ``start`` raises EnvironmentProblem or PipelineFailed; ``stop`` cleans up then
-    too. The kernels must be warm.
+    ``socket_fd`` stays the caller's and must stay open until ``stop`` returned. Every pipeline needs a key of
+    its own where datagrams are encrypted: its AES-GCM counters begin at 0, and none may come twice under one
+    key. ``event_fd`` becomes readable when a thread failed; ``stop`` closes it, so nobody may wait on it then.
+    ``start`` raises EnvironmentProblem or PipelineFailed; ``stop`` cleans up then too. The kernels must be
+    warm.
     """
 
     def __init__(
@@ -57,12 +57,10 @@ class Pipeline:
         plan: VideoPlan,
         socket_fd: int,
         *,
-        first_sequence: int = 0,
         open_encoder: "OpenEncoder | None" = None,
     ) -> None:
         self._plan = plan
         self._socket_fd = socket_fd
-        self._first_sequence = first_sequence
         self._open_encoder = open_encoder
         self._orders = Orders(plan.encode.bitrate_bps)
         self._failures = Failures()
@@ -76,17 +74,11 @@ class Pipeline:
         self._encode_loop: EncodeLoop | None = None
         self._placements: list[Placement] = []
         self._last_counters: dict[str, int] = {}
-        self._next_sequence = first_sequence
 
     @property
     def event_fd(self) -> int:
         """Readable after a failure."""
         return self._failures.event_fd
-
-    @property
-    def next_sequence(self) -> int:
-        """Sequence number of the next datagram; final after ``stop``."""
-        return self._sender.next_sequence if self._sender else self._next_sequence
 
     def start(self) -> None:
         """Open the encoder, then start the threads; returns when all of them run. Blocks up to seconds."""
@@ -102,10 +94,15 @@ class Pipeline:
             plan.send,
             self._socket_fd,
             frame_capacity_bytes(plan.send, plan.encode.bitrate_bps),
-            first_sequence=self._first_sequence,
         )
         self._capture_loop = CaptureLoop(plan, self._latest, self._wake_fd, self._ended)
-        self._encode_loop = EncodeLoop(self._latest, self._encoder, _Sink(self._sender), self._orders)
+        self._encode_loop = EncodeLoop(
+            self._latest,
+            self._encoder,
+            _Sink(self._sender),
+            self._orders,
+            plan.source.mode.frame_interval_ns,
+        )
         self._start("pf-send", self._sender.run)
         self._placements = [promote("pf-send", self._workers[0].native_id, plan.realtime, RealtimeKit())]
         self._start("pf-encode", self._encode_loop.run)
@@ -126,7 +123,6 @@ class Pipeline:
             encoder.close()
         sender, self._sender = self._sender, None
         if sender:
-            self._next_sequence = sender.next_sequence
             sender.close()
         if self._latest:
             self._latest.close()

@@ -74,9 +74,8 @@ def test_every_frame_arrives_in_order_and_undamaged(codec):
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
 def test_encrypted_and_over_both_families(family):
     client = LoopbackClient(Codec.H264, KEY, family)
-    with running(video_plan(key=KEY), client) as pipeline:
+    with running(video_plan(key=KEY), client):
         assert all(client.picture()[1] for _ in range(5))
-    assert pipeline.next_sequence > 0
     client.close()
 
 
