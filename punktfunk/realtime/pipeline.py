@@ -47,7 +47,7 @@ class Pipeline:
 
     ``socket_fd`` stays the caller's and must stay open until ``stop`` returned. Every pipeline needs a key of
     its own where datagrams are encrypted: its AES-GCM counters begin at 0, and none may come twice under one
-    key. ``event_fd`` becomes readable when a thread failed; ``stop`` closes it, so nobody may wait on it then.
+    key. ``event_fd`` becomes readable when a thread failed; ``stop`` closes it: nobody may wait on it then.
     ``start`` raises EnvironmentProblem or PipelineFailed; ``stop`` cleans up then too. The kernels must be
     warm.
     """
