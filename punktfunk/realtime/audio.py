@@ -107,6 +107,8 @@ class AudioLink:
         os.eventfd_write(self._wake_fd, 1)
         join_all([self._worker], join_ns)
         self._stopped = True
+        if self._encoder:
+            self._encoder.close()
         if self._sound:
             self._sound.close()
         self._failures.close()

@@ -49,6 +49,13 @@ class OpusEncoder:
         except (av.error.FFmpegError, ValueError) as error:
             raise EnvironmentProblem(f"libopus cannot be opened: {error}") from error
         self._context: Any = context
+        # PyAV makes a filter graph, which starts threads, with the first frame: here and not in pf-audio,
+        # whose policy they would inherit.
+        self.encode(np.zeros((SAMPLE_RATE_HZ * packet_duration_ms // 1000, channel_count), np.int16))
+
+    def close(self) -> None:
+        """End the threads behind the encoder at once, instead of when the garbage is collected."""
+        self._context = None
 
     def encode(self, samples: "NDArray[np.int16]") -> bytes:
         """One packet from the samples of one packet duration, (samples, channels).

@@ -1,4 +1,5 @@
 import struct
+from pathlib import Path
 
 import av
 import numpy as np
@@ -68,3 +69,18 @@ def test_a_wrong_number_of_samples_is_noticed():
     encoder = OpusEncoder(2, high_quality=False, packet_duration_ms=5)
     with pytest.raises(PipelineFailed, match="libopus"):
         encoder.encode(np.zeros((480, 2), np.int16))
+
+
+def test_threads_start_with_the_encoder_and_end_with_it():
+    before = threads()
+    encoder = OpusEncoder(2, high_quality=False, packet_duration_ms=5)
+    opened = threads()
+    for _ in range(3):
+        encoder.encode(np.zeros((240, 2), np.int16))
+    assert threads() == opened
+    encoder.close()
+    assert threads() == before
+
+
+def threads():
+    return {entry.name for entry in Path("/proc/self/task").iterdir()}
