@@ -55,6 +55,8 @@ async def run_stream(
             output = await _fit_display(stream, agreement, change_mode, report) if agreement else None
             if agreement is not None and output is not None:
                 await _run_agreed(stream, agreement, output, planes, realtime, report)
+            elif agreement is None:
+                report(f"stream {stream.number}: not started ({stream.end_reason})")
         except* (PunktfunkError, OSError) as problems:
             stream.failed = True
             _give_up(stream, worded(first_leaf(problems)), report)
