@@ -22,7 +22,7 @@ async def warm_kernels(readiness: Readiness, report: Report) -> None:
     if not await trio.to_thread.run_sync(is_warm):
         report("kernels: compiling, once for this machine and version; pairing already works")
         progress = _Progress(readiness, report)
-        await trio.to_thread.run_sync(compile_in_child, progress.note)
+        await trio.to_thread.run_sync(compile_in_child, progress.note, trio.from_thread.check_cancelled)
     readiness.waiting_for = "its kernels are being checked"
     await trio.to_thread.run_sync(self_check)
     report("kernels: ready")

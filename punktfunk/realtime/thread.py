@@ -175,7 +175,8 @@ class Failures:
         with self._lock:
             if self._first is None:
                 failure = PipelineFailed(
-                    f"{thread_name} stopped: {cause or type(cause).__name__}", hint=getattr(cause, "hint", "")
+                    f"{thread_name} stopped: {str(cause) or type(cause).__name__}",
+                    hint=getattr(cause, "hint", ""),
                 )
                 failure.__cause__ = cause
                 self._first = failure

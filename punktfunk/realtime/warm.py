@@ -6,9 +6,10 @@ holds the interpreter's lock, so it must never happen in a process that streams.
 
 import json
 import os
+import select
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -26,6 +27,11 @@ KERNEL_MODULES: Final = (
 )  # fmt: skip
 _STAMP: Final = "complete"
 _NICENESS: Final = 5
+_CHECK_S: Final = 0.2
+
+
+def _never_stops() -> None:
+    """Stand in for a caller that waits to the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +48,45 @@ def is_warm() -> bool:
     return (cache_folder() / _STAMP).exists()
 
 
-def compile_in_child(progress: Callable[[WarmStep], None]) -> None:
+def compile_in_child(progress: Callable[[WarmStep], None], check: Callable[[], None] = _never_stops) -> None:
     """Compile every kernel in a child process, and report each step; blocks for 10 to 60 s when cold.
 
-    EnvironmentProblem with the child's last words if it fails.
+    ``check`` is called several times a second; what it (or ``progress``) raises kills the child and comes out
+    here. EnvironmentProblem with the child's last words if it fails.
     """
     environment = os.environ | {cache.FOLDER_VARIABLE: str(cache_folder())}
     command = [sys.executable, "-m", "punktfunk.realtime.warm"]
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
     ) as child:
-        assert child.stdout
         assert child.stderr
-        for line in child.stdout:
-            progress(WarmStep(**json.loads(line)))
+        try:
+            for line in _lines(child, check):
+                progress(WarmStep(**json.loads(line)))
+        except BaseException:
+            child.kill()
+            raise
         words = child.stderr.read().decode("utf-8", "replace").strip()
     if child.returncode != 0:
         raise EnvironmentProblem(
             f"the kernels could not be compiled (exit {child.returncode}): {words[-400:]}",
             hint="Run `python -m punktfunk.realtime.warm` to see all of it.",
         )
+
+
+def _lines(child: "subprocess.Popen[bytes]", check: Callable[[], None]) -> Iterator[bytes]:
+    """Give the child's lines as they come, calling ``check`` while there are none."""
+    assert child.stdout
+    descriptor, buffer = child.stdout.fileno(), b""
+    while True:
+        check()
+        if not select.select([descriptor], [], [], _CHECK_S)[0]:
+            continue
+        data = os.read(descriptor, 4096)
+        if not data:
+            return
+        *lines, buffer = (buffer + data).split(b"\n")
+        yield from lines
 
 
 def _compile_all() -> None:

@@ -18,7 +18,7 @@ def step(done, total=10):
 def calls(monkeypatch):
     noted = []
 
-    def compile_in_child(progress):
+    def compile_in_child(progress, _check):
         noted.append("compile")
         for done in range(1, 11):
             progress(step(done))
@@ -56,7 +56,7 @@ async def test_a_stop_ends_the_compilation(calls, monkeypatch):
     """At the next step, not after a minute: nobody may need a second Ctrl-C."""
     steps = []
 
-    def compile_in_child(progress):
+    def compile_in_child(progress, _check):
         for done in range(1, 11):
             steps.append(done)
             if done == 3:

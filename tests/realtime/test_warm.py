@@ -2,6 +2,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import psutil
 import pytest
 
 from punktfunk.errors import EnvironmentProblem
@@ -62,3 +63,20 @@ def test_a_kernel_that_is_wrong_is_named(
     assert selfcheck.differing() == [module.__name__.rpartition(".")[2]]
     with pytest.raises(EnvironmentProblem, match="differ from their twins"):
         warm.self_check()
+
+
+def test_a_caller_that_gives_up_leaves_no_child() -> None:
+    class GivenUp(Exception):
+        pass
+
+    started = set(psutil.Process().children())
+    calls = []
+
+    def check() -> None:
+        calls.append(None)
+        if len(calls) > 1:
+            raise GivenUp
+
+    with pytest.raises(GivenUp):
+        warm.compile_in_child(print, check)
+    assert set(psutil.Process().children()) <= started
