@@ -159,15 +159,15 @@ async def run_app(
     finally:
         with trio.CancelScope(shield=True):  # bounded: GRACE_S and a second, PREP_S for each undo command
             await _end_marked(mark)
+            if process is not None:
+                with trio.move_on_after(1):  # collect it; a process in the kernel's grip must not hold us
+                    await process.wait()
             for command in reversed(undo):
                 try:
                     await _run_to_end(command, surroundings)
                 except EnvironmentProblem as problem:
                     logger.warning("undo failed app=%r reason=%s", app.title, problem)
             await _end_marked(mark)
-            if process is not None:
-                with trio.move_on_after(1):  # collect it; a process in the kernel's grip must not hold us
-                    await process.wait()
 
 
 @dataclass(frozen=True, slots=True)
