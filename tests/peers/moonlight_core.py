@@ -14,6 +14,7 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 from xml.etree import ElementTree as ET
 
 import av
@@ -38,6 +39,8 @@ const RTP_VIDEO_STATS* LiGetRTPVideoStats(void);
 const RTP_AUDIO_STATS* LiGetRTPAudioStats(void);
 bool LiGetEstimatedRttInfo(uint32_t* estimatedRtt, uint32_t* estimatedRttVariance);
 uint32_t LiGetHostFeatureFlags(void);
+typedef struct _SS_HDR_METADATA { uint16_t words[13]; } SS_HDR_METADATA;
+bool LiGetHdrMetadata(SS_HDR_METADATA* metadata);
 int LiSendMousePositionEvent(short x, short y, short referenceWidth, short referenceHeight);
 int LiSendMouseButtonEvent(char action, int button);
 int LiSendKeyboardEvent2(short keyCode, char keyAction, char modifiers, char flags);
@@ -278,7 +281,8 @@ class Client:
         self.core: Core | None = None
 
     def http(self, o: dict[str, Any]) -> NvHTTP:
-        client = NvHTTP(o["address"], self.identity, http_port=o["port"], https_port=o["port"] - 5)
+        address = f"[{o['address']}]" if ":" in o["address"] else o["address"]
+        client = NvHTTP(address, self.identity, http_port=o["port"], https_port=o["port"] - 5)
         client.server_cert_pem = b"any"
         return client
 
@@ -299,6 +303,15 @@ class Client:
 
     def do_apps(self, o: dict[str, Any]) -> dict[str, Any]:
         return {"apps": [[a.id, a.name] for a in self.http(o).get_app_list()]}
+
+    def do_art(self, o: dict[str, Any]) -> dict[str, Any]:
+        """Fetch an app's picture as it is, and write it to a file."""
+        client = self.http(o)
+        arguments = f"appid={o['app_id']}&AssetType=2&AssetIdx=0"
+        url = client._build_url(client.base_url_https, "appasset", arguments)
+        with urlopen(url, timeout=5, context=client._make_ssl_context()) as reply:
+            Path(o["path"]).write_bytes(reply.read())
+            return {"type": reply.headers["Content-Type"]}
 
     def do_start(self, o: dict[str, Any]) -> dict[str, Any]:
         assert self.core is None, "one connection per process: stop and start another client process"
@@ -358,7 +371,9 @@ class Client:
         assert core is not None
         video, audio = core.lib.LiGetRTPVideoStats(), core.lib.LiGetRTPAudioStats()
         frames = core.frames[o.get("since", 0) :]
+        hdr = core.ffi.new("SS_HDR_METADATA*")
         return {
+            "hdr": list(hdr.words) if core.lib.LiGetHdrMetadata(hdr) else None,
             "frames": frames,
             "feedback": core.feedback,
             "terminated": core.terminated,

@@ -171,9 +171,9 @@ def test_type_in_the_terminal_and_open_another(host: Host, client: Client, tmp_p
     assert client("report")["decode_errors"] == 0
     from PIL import Image
 
-    picture = Image.open(keep(client, tmp_path, "spawned-terminals")).convert("L")
-    assert picture.size == (1280, 720)
-    shades = [count for count in picture.histogram() if count > 20]
+    with Image.open(keep(client, tmp_path, "spawned-terminals")) as picture:
+        assert picture.size == (1280, 720)
+        shades = [count for count in picture.convert("L").histogram() if count > 20]
     assert len(shades) > 10, "terminals with text have many shades"
 
 
