@@ -4,6 +4,7 @@ import av
 import numpy as np
 
 from punktfunk.plan import Codec, ColourSpace, EncodePlan, Mode
+from punktfunk.realtime.capture.testcard import BAR_COLOURS
 
 ENCODERS = {Codec.H264: "libx264", Codec.HEVC: "libx265", Codec.AV1: "libsvtav1"}
 DECODERS = {Codec.H264: "h264", Codec.HEVC: "hevc", Codec.AV1: "libdav1d"}
@@ -44,6 +45,31 @@ def luma(frame):
 def colours(pixels):
     """BGRx uint32 as (height, width, 3) float red, green, blue."""
     return np.stack([(pixels >> shift & 255).astype(float) for shift in (16, 8, 0)], axis=2)
+
+
+MATRIX_TAGS = {ColourSpace.BT601: 6, ColourSpace.BT709: 1, ColourSpace.BT2020: 9}
+TRANSFER_TAGS = {ColourSpace.BT601: 6, ColourSpace.BT709: 1, ColourSpace.BT2020: 14}
+
+
+def assert_bars_are_right(client, frame, space, *, full_range):
+    """Undo the conversion, as the stream's tags tell a client to, and look at the middle of every bar."""
+    assert int(client.colorspace) == int(client.color_primaries) == MATRIX_TAGS[space]
+    assert int(client.color_trc) == TRANSFER_TAGS[space]
+    assert int(client.color_range) == (2 if full_range else 1)
+    offset, luma_scale, chroma_scale = (0, 1, 1) if full_range else (16, 219 / 255, 224 / 255)
+    y, u, v = (
+        np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size).astype(float)
+        for plane in frame.planes
+    )
+    weight_red, weight_blue = RED_BLUE[space]
+    for index, bar in enumerate(BAR_COLOURS):
+        row, column = frame.height * 2 // 3, int((index + 0.5) * frame.width / len(BAR_COLOURS))
+        light = (y[row, column] - offset) / luma_scale
+        blue = light + (u[row // 2, column // 2] - 128) / chroma_scale * 2 * (1 - weight_blue)
+        red = light + (v[row // 2, column // 2] - 128) / chroma_scale * 2 * (1 - weight_red)
+        green = (light - weight_red * red - weight_blue * blue) / (1 - weight_red - weight_blue)
+        expected = colours(np.array([[bar]], np.uint32))[0, 0]
+        assert np.abs(np.array([red, green, blue]) - expected).max() < 12, f"{bar:06x}"
 
 
 def fill(picture, pixels, colour_space=ColourSpace.BT709, *, full_range=False):

@@ -1,3 +1,4 @@
+import itertools
 import os
 import select
 import socket
@@ -18,7 +19,14 @@ from punktfunk.realtime import audio as audio_module
 from punktfunk.realtime.audio import MAX_LATE_NS, Cadence
 from punktfunk.realtime.capture import sound as sound_module
 from punktfunk.realtime.capture.sound import TONE_FREQUENCIES_HZ
-from punktfunk.wire.gamestream.audio import AudioData, AudioParity, decrypt_payload, parity_of, parse_audio
+from punktfunk.wire.gamestream.audio import (
+    PARITY_MATRIX,
+    AudioData,
+    AudioParity,
+    decrypt_payload,
+    parity_of,
+    parse_audio,
+)
 
 JOIN_NS = 3_000_000_000
 KEY = bytes(range(16))
@@ -100,6 +108,74 @@ def test_packets_parity_and_tone(sockets, key):
         assert np.abs(np.fft.rfft(channel)).argmax() * 5 == frequency_hz
     assert counters["audio_packets"] >= 100
     assert counters["audio_send_errors"] == 0
+
+
+def times(left, right):
+    """Multiply in GF(2^8) modulo 0x11D."""
+    product = 0
+    while right:
+        product ^= left if right & 1 else 0
+        left = left << 1 ^ (0x11D if left & 0x80 else 0)
+        right >>= 1
+    return product
+
+
+def scaled(payload, factor):
+    return payload.translate(bytes(times(factor, value) for value in range(256)))
+
+
+def added(*payloads):
+    return bytes(np.bitwise_xor.reduce([np.frombuffer(payload, np.uint8) for payload in payloads]))
+
+
+def rebuild(data, parity):
+    """The four payloads of a block, from any four of its six packets: ``None`` stands for a lost one."""
+    lost = [index for index in range(4) if data[index] is None]
+    rows = [row for row in range(2) if parity[row] is not None][: len(lost)]
+    matrix = [[PARITY_MATRIX[row][index] for index in lost] for row in rows]
+    known = [
+        added(
+            parity[row],
+            *(scaled(data[index], PARITY_MATRIX[row][index]) for index in range(4) if index not in lost),
+        )
+        for row in rows
+    ]
+    if len(lost) == 2:
+        (a, b), (c, d) = matrix
+        inverse = next(value for value in range(256) if times(value, times(a, d) ^ times(b, c)) == 1)
+        found = [
+            scaled(added(scaled(known[0], d), scaled(known[1], b)), inverse),
+            scaled(added(scaled(known[0], c), scaled(known[1], a)), inverse),
+        ]
+    elif lost:
+        inverse = next(value for value in range(256) if times(value, matrix[0][0]) == 1)
+        found = [scaled(known[0], inverse)]
+    else:
+        found = []
+    return [
+        payload if payload is not None else found[lost.index(index)] for index, payload in enumerate(data)
+    ]
+
+
+@pytest.mark.parametrize("key", [None, KEY])
+def test_any_two_lost_packets_of_a_block_are_rebuilt(sockets, key):
+    with running(audio_plan(key=key), sockets):
+        packets = receive(sockets[0], 12)[6:]
+    sent, (first, second) = packets[:4], packets[4:]
+    assert [packet.sequence for packet in sent] == list(range(first.base_sequence, first.base_sequence + 4))
+    assert sent[0].timestamp_ms == first.base_timestamp_ms
+    whole = [packet.payload for packet in sent]
+    for lost in itertools.combinations(range(6), 2):
+        arrived = [
+            None if index in lost else shard
+            for index, shard in enumerate([*whole, first.parity, second.parity])
+        ]
+        rebuilt = rebuild(arrived[:4], arrived[4:])
+        assert rebuilt == whole
+        if key:
+            # What makes its IV, the sequence, is known of a lost packet too: from the parity's header.
+            index = lost[0] % 4
+            assert len(decrypt_payload(key, IV_ID, first.base_sequence + index, rebuilt[index])) == 60
 
 
 @pytest.mark.parametrize(("channels", "high_quality"), [(6, False), (8, True)])

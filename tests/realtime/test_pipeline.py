@@ -5,14 +5,25 @@ import socket
 import threading
 import weakref
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from loopback_client import LoopbackClient, nothing_left, open_things
-from stream_helpers import encode_plan
+from stream_helpers import assert_bars_are_right, decode_one, encode_plan
 
 from punktfunk.errors import ConfigError, EnvironmentProblem, PunktfunkError
-from punktfunk.plan import Codec, FrameType, Mode, Pacing, RealtimePlan, SendPlan, TestcardSource, VideoPlan
+from punktfunk.plan import (
+    Codec,
+    ColourSpace,
+    FrameType,
+    Mode,
+    Pacing,
+    RealtimePlan,
+    SendPlan,
+    TestcardSource,
+    VideoPlan,
+)
 from punktfunk.realtime import Pipeline
 from punktfunk.realtime.capture import loop as capture_loop
 from punktfunk.realtime.capture.base import CapturedFrame
@@ -158,6 +169,18 @@ def test_a_still_screen_keeps_the_stream_alive_and_answers_wishes(client, monkey
     assert len(set(times)) == len(times)
 
 
+@pytest.mark.parametrize("full_range", [False, True])
+@pytest.mark.parametrize("space", [ColourSpace.BT601, ColourSpace.BT709])
+def test_colours_arrive_as_they_were_captured(client, monkeypatch, space, full_range):
+    monkeypatch.setattr(capture_loop, "open_capture", StillCapture)
+    plan = video_plan()
+    encode = replace(plan.encode, colour_space=space, full_range=full_range)
+    with running(replace(plan, encode=encode), client):
+        for _ in range(4):
+            frame = decode_one(client.decoder, client.frame().data)
+    assert_bars_are_right(client.decoder, frame, space, full_range=full_range)
+
+
 class SmallCapture(StillCapture):
     size = (200, 700)
 
@@ -169,14 +192,40 @@ def test_a_picture_of_another_size_is_fitted(client, monkeypatch):
         assert pipeline.counters()["misfit_frames"] == 1
 
 
-class FailingEncoder:
-    """libx264 for three pictures, then an error."""
+class WrappedEncoder:
+    """libx264 for three pictures."""
 
     def __init__(self, plan, mode):
         self.inner = LavcEncoder.open(plan, mode)
         self.new_picture = self.inner.new_picture
+        self.set_bitrate = self.inner.set_bitrate
         self.close = self.inner.close
         self.left = 3
+
+
+class BloatedEncoder(WrappedEncoder):
+    """The fourth picture becomes more than the protocol can express."""
+
+    def encode(self, picture, *, key):
+        self.left -= 1
+        (unit,) = self.inner.encode(picture, key=key)
+        return [replace(unit, data=bytes(8 << 20)) if self.left == -1 else unit]
+
+
+def test_after_an_oversize_frame_comes_a_key_frame_at_half_the_rate(client):
+    with running(video_plan(), client, open_encoder=BloatedEncoder) as pipeline:
+        frames = [client.picture() for _ in range(6)]
+        counters = pipeline.counters()
+    # The lost frame keeps its index, and nothing that refers to it is sent.
+    assert [frame.index for frame, _ in frames] == [1, 2, 3, 5, 6, 7]
+    assert frames[3][0].header.frame_type is FrameType.IDR
+    assert all(stamp for _, stamp in frames)
+    assert counters["bitrate_bps"] == 1_500_000
+    assert counters["oversize_frames"] == 1
+
+
+class FailingEncoder(WrappedEncoder):
+    """Then an error."""
 
     def encode(self, picture, *, key):
         self.left -= 1

@@ -8,12 +8,21 @@ import av
 import numpy as np
 import pytest
 from loopback_client import nothing_left, open_things
-from stream_helpers import HD, RED_BLUE, SMALL, colours, decode_one, decoder, encode_plan, fill, luma
+from stream_helpers import (
+    HD,
+    SMALL,
+    assert_bars_are_right,
+    decode_one,
+    decoder,
+    encode_plan,
+    fill,
+    luma,
+)
 
 from punktfunk.errors import EnvironmentProblem, PipelineFailed
 from punktfunk.plan import Codec, ColourSpace, EncodePlan, Mode, TestcardSource
 from punktfunk.realtime.capture import barcode
-from punktfunk.realtime.capture.testcard import BAR_COLOURS, TestcardCapture
+from punktfunk.realtime.capture.testcard import TestcardCapture
 from punktfunk.realtime.encode.lavc import LavcEncoder
 from punktfunk.realtime.encode.settings import rate_buffer_bits
 from punktfunk.wire.annexb import h264_sps_has_bitstream_restriction
@@ -62,26 +71,7 @@ def test_colours_are_tagged_and_right(open_encoder, codec, space, full_range):
     client = decoder(codec)
     for _ in range(4):
         frame = decode_one(client, encoder.encode(picture, key=False)[0].data)
-    matrices = {ColourSpace.BT601: 6, ColourSpace.BT709: 1, ColourSpace.BT2020: 9}
-    primaries = {ColourSpace.BT601: 6, ColourSpace.BT709: 1, ColourSpace.BT2020: 9}
-    assert int(client.colorspace) == matrices[space]
-    assert int(client.color_primaries) == primaries[space]
-    assert int(client.color_range) == (2 if full_range else 1)
-    # Undo the conversion with the tagged matrix and look at the middle of every bar.
-    offset, luma_scale, chroma_scale = (0, 1, 1) if full_range else (16, 219 / 255, 224 / 255)
-    y, u, v = (
-        np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size).astype(float)
-        for plane in frame.planes
-    )
-    weight_red, weight_blue = RED_BLUE[space]
-    for index, bar in enumerate(BAR_COLOURS):
-        row, column = 120, int((index + 0.5) * 320 / len(BAR_COLOURS))
-        light = (y[row, column] - offset) / luma_scale
-        blue = light + (u[row // 2, column // 2] - 128) / chroma_scale * 2 * (1 - weight_blue)
-        red = light + (v[row // 2, column // 2] - 128) / chroma_scale * 2 * (1 - weight_red)
-        green = (light - weight_red * red - weight_blue * blue) / (1 - weight_red - weight_blue)
-        expected = colours(np.array([[bar]], np.uint32))[0, 0]
-        assert np.abs(np.array([red, green, blue]) - expected).max() < 12, f"{bar:06x}"
+    assert_bars_are_right(client, frame, space, full_range=full_range)
 
 
 @pytest.mark.parametrize("codec", [Codec.H264, Codec.HEVC])
@@ -124,6 +114,24 @@ def test_a_key_frame_of_noise_is_no_larger_than_the_rate_buffer(open_encoder, co
     # The first frame finds a rate control that knows nothing of the content yet.
     assert max(sizes[1:]) * 8 < rate_buffer_bits(8_000_000, HD) * 2
     assert sizes[0] * 8 < rate_buffer_bits(8_000_000, HD) * 3
+
+
+@pytest.mark.parametrize("bitrate_bps", [5_000_000, 10_000_000, 20_000_000])
+def test_key_frames_are_no_burst_at_1080p(open_encoder, bitrate_bps):
+    mode = Mode(1920, 1080, 60_000)
+    encoder = open_encoder(encode_plan(Codec.H264, bitrate_bps), mode)
+    picture = encoder.new_picture()
+    luma_plane = picture.planes[0]
+    noise = np.random.default_rng(3).integers(16, 235, (4, *luma_plane.shape), np.uint8)
+    sizes, key_sizes = [], []
+    for number in range(14):
+        # A key frame amid noise, and one out of stillness, when rate control expects nothing of the kind.
+        luma_plane[:] = noise[number % 4] if number < 6 or number == 12 else 80
+        key = number in {4, 12}
+        (key_sizes if key else sizes).append(len(encoder.encode(picture, key=key)[0].data))
+    mean_bytes = bitrate_bps / 60 / 8
+    assert max(key_sizes) < 2 * mean_bytes
+    assert max(sizes) < 3 * mean_bytes
 
 
 @pytest.mark.parametrize("codec", CODECS)
