@@ -131,6 +131,7 @@ class Core:
         ffi.memmove(config.remoteInputAesKey, key, 16)
         ffi.memmove(config.remoteInputAesIv, iv, 16)
         listener, video, audio = self._listener(), ffi.new("DECODER_RENDERER_CALLBACKS*"), self._audio()
+        audio.capabilities |= o.get("audio_capabilities", 0)
         lib.LiInitializeVideoCallbacks(video)
         video.capabilities = (
             PULL_RENDERER | (o.get("slices", 1) << SLICES_SHIFT) | o.get("video_capabilities", 0)

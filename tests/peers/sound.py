@@ -8,14 +8,21 @@ import av
 import numpy as np
 
 RATE_HZ = 48_000
+VORBIS_PLACES = {6: (0, 2, 1, 5, 3, 4), 8: (0, 2, 1, 7, 5, 6, 3, 4)}
+"""FFmpeg's decoder takes surround for Vorbis order and moves its channels (libavcodec/libopusdec.c, libopus_decode_init;
+vorbis_data.c, ff_vorbis_channel_layout_offsets)."""
+
 SKIPPED_PACKETS = 20
 """The first packets after a start or a gap carry the codec's own settling."""
 
 
 def opus_head(opus: dict[str, Any]) -> bytes:
-    """RFC 7845 section 5.1, mapping family 255: what a multistream decoder must know."""
+    """RFC 7845 section 5.1, mapping family 255: what a multistream decoder must know; channels come out unmoved."""
+    mapping = list(opus["mapping"])
+    for place, vorbis in enumerate(VORBIS_PLACES.get(opus["channels"], ())):
+        mapping[vorbis] = opus["mapping"][place]
     head = struct.pack("<8sBBHIhB", b"OpusHead", 1, opus["channels"], 0, RATE_HZ, 0, 255)
-    return head + bytes([opus["streams"], opus["coupled"], *opus["mapping"]])
+    return head + bytes([opus["streams"], opus["coupled"], *mapping])
 
 
 def decode_packets(path: Path, opus: dict[str, Any]) -> np.ndarray:
