@@ -1,12 +1,12 @@
 """Realtime threads as context managers: a cancelled session still joins its threads, within a bound."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 
 import trio
 
-from punktfunk.errors import PipelineFailed
+from punktfunk.errors import PipelineFailed, PunktfunkError
 from punktfunk.plan import AudioPlan, VideoPlan
 from punktfunk.realtime import AudioLink, Pipeline
 
@@ -33,6 +33,9 @@ class Threads(Protocol):
 
 Running = TypeVar("Running", bound=Threads)
 
+_hanging: list[Threads] = []
+"""Pipelines whose threads did not end in time. What those use stays open: the next stream tries again."""
+
 
 @asynccontextmanager
 async def running_video(plan: VideoPlan, socket_fd: int) -> AsyncGenerator[Pipeline]:
@@ -51,13 +54,32 @@ async def running_audio(plan: AudioPlan, socket_fd: int) -> AsyncGenerator[Audio
 @asynccontextmanager
 async def _running(threads: Running) -> AsyncGenerator[Running]:
     try:
+        await trio.to_thread.run_sync(_stop_hanging, tuple(_hanging))
         await trio.to_thread.run_sync(threads.start)  # inside try: half-started is stopped too
         yield threads
     finally:
         # Shielded: a cancelled session still joins its threads. The bound lives
         # inside stop(), because a Trio timeout cannot interrupt a thread.
         with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(threads.stop, JOIN_NS)
+            await trio.to_thread.run_sync(_stop, threads)
+
+
+def _stop(threads: Threads) -> None:
+    try:
+        threads.stop(JOIN_NS)
+    except PunktfunkError:
+        _hanging.append(threads)
+        raise
+
+
+def _stop_hanging(candidates: Sequence[Threads]) -> None:
+    """Close what earlier streams left open, as far as their threads have ended meanwhile; waits for none."""
+    for threads in candidates:
+        try:
+            threads.stop(0)
+        except PunktfunkError:
+            continue
+        _hanging.remove(threads)
 
 
 async def watch(threads: Threads) -> None:
