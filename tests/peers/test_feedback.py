@@ -89,7 +89,7 @@ async def running_host(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
         "display": "testcard",
         "discovery": False,
     }
-    settings = load_settings(flags, file=folder / "config.toml").settings
+    settings = load_settings(flags, environ=host.environment).settings
     ready = trio.Event()
 
     def report(line: str) -> None:
