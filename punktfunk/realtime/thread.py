@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -137,16 +138,22 @@ class keeping_policies:  # noqa: N801  (used like a function, as contextlib's ar
 
     def __enter__(self) -> Self:
         scheduling.acquire()
-        self._before = _policies()
+        try:
+            self._before = _policies()
+        except BaseException:  # no descriptor may be left to read /proc with
+            scheduling.release()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for thread_id, policy in _policies().items():
-            if policy != os.SCHED_OTHER and self._before.get(thread_id, os.SCHED_OTHER) == os.SCHED_OTHER:
-                make_ordinary(thread_id)
-        scheduling.release()
+        try:
+            for thread_id, policy in _policies().items():
+                if policy != os.SCHED_OTHER and self._before.get(thread_id, os.SCHED_OTHER) == os.SCHED_OTHER:
+                    make_ordinary(thread_id)
+        finally:
+            scheduling.release()
 
 
 def _policies() -> dict[int, int]:
@@ -229,9 +236,10 @@ class Worker:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        # The kernel's name for the thread, at most 15 characters: what top and gdb show.
-        Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text(self.name[:15])
         with _Watch(self):
+            # The kernel's name for the thread, at most 15 characters: what top and gdb show.
+            with suppress(OSError):  # no descriptor left: it runs without one
+                Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text(self.name[:15])
             self._body()
 
     def ended(self, error: BaseException | None) -> None:

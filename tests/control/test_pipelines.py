@@ -22,7 +22,7 @@ class Threads:
     def __init__(self, plan, socket_fd):
         self.plan, self.socket_fd = plan, socket_fd
         self.event_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self.calls, self.problem = [], None
+        self.calls, self.problem, self.hanging = [], None, False
         Threads.made.append(self)
 
     def start(self):
@@ -33,7 +33,10 @@ class Threads:
 
     def stop(self, join_ns):
         assert threading.current_thread() is not threading.main_thread()
-        assert join_ns == JOIN_NS
+        assert join_ns == (0 if "hung" in self.calls else JOIN_NS)
+        if self.hanging:
+            self.calls.append("hung")
+            raise PipelineFailed("it hangs")
         self.calls.append("stop")
         os.close(self.event_fd)
 
@@ -96,3 +99,18 @@ def test_the_first_leaf():
     assert worded(problem) == "no GPU Buy one."
     assert worded(OSError()) == "OSError"
     assert worded(OSError(28, "No space left on device")) == "[Errno 28] No space left on device"
+
+
+@pytest.mark.trio
+async def test_threads_that_hang_are_closed_once_they_have_ended():
+    with pytest.raises(PipelineFailed, match="hangs"):
+        async with running_video("plan", 7) as first:
+            first.hanging = True
+    async with running_audio("plan", 7):
+        assert first.calls == ["start", "hung", "hung"]
+    first.hanging = False
+    async with running_video("plan", 7):
+        assert first.calls == ["start", "hung", "hung", "stop"]
+    async with running_video("plan", 7):
+        assert first.calls.count("stop") == 1
+    assert not pipelines._hanging

@@ -1,3 +1,4 @@
+import errno
 import os
 import resource
 import select
@@ -210,3 +211,32 @@ def test_libraries_cannot_leave_threads_realtime(sleeper):
     with keeping_policies():
         pass
     assert os.sched_getscheduler(sleeper.native_id) == os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
+
+
+def test_policies_that_cannot_be_read_block_nobody_for_ever(monkeypatch):
+    def refuse():
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(thread, "_policies", refuse)
+    with pytest.raises(OSError, match="Too many"), keeping_policies():
+        pass
+    monkeypatch.undo()
+    guard = keeping_policies()
+    guard.__enter__()
+    monkeypatch.setattr(thread, "_policies", refuse)
+    with pytest.raises(OSError, match="Too many"):
+        guard.__exit__(None, None, None)
+    assert not thread.scheduling.locked()
+
+
+def test_a_thread_that_cannot_be_named_runs_all_the_same(monkeypatch, failures):
+    def refuse(*_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(thread.Path, "write_text", refuse)
+    ran = threading.Event()
+    worker = Worker("pf-test", ran.set, failures, lambda: None)
+    worker.start()
+    join_all([worker], SECOND_NS)
+    assert ran.is_set()
+    assert failures.first() is None
