@@ -35,14 +35,17 @@ class Painter:
         self.still = still
         self.pointer: Any = None
         self.mode = self.asked = self.size = (0, 0)
+        self.buffers: list[Any] = []
         self.free: deque[tuple[Any, np.ndarray]] = deque()
+        self.callbacks: set[Any] = set()
         self.number = 0
         self.waiting = False
         self.display = Display()
         self.display.connect()
         self.globals: dict[str, Any] = {}
-        registry = self.display.get_registry()
-        registry.dispatcher["global"] = self.on_global
+        # pywayland destroys what nobody refers to, and then its events are lost: hence all these attributes.
+        self.registry = self.display.get_registry()
+        self.registry.dispatcher["global"] = self.on_global
         self.display.roundtrip()
         self.globals["wl_output"].dispatcher["mode"] = self.on_mode
         self.globals["xdg_wm_base"].dispatcher["ping"] = lambda base, serial: base.pong(serial)
@@ -101,20 +104,24 @@ class Painter:
             pixels = words[index * width * height :][: width * height].reshape(height, width)
             pixels[:] = self.background
             buffer.dispatcher["release"] = lambda buffer, pixels=pixels: self.on_release(buffer, pixels)
+            self.buffers.append(buffer)
             self.free.append((buffer, pixels))
         pool.destroy()
         os.close(handle)
 
     def on_release(self, buffer: Any, pixels: np.ndarray) -> None:
         if pixels.shape[::-1] != self.size:
+            self.buffers.remove(buffer)
             buffer.destroy()
             return
         self.free.append((buffer, pixels))
         if self.waiting:
             self.paint()
 
-    def on_frame(self, _callback: Any, _time_ms: int) -> None:
-        self.paint()
+    def on_frame(self, callback: Any, _time_ms: int) -> None:
+        self.callbacks.discard(callback)
+        if not self.callbacks:  # a new size begins a second chain
+            self.paint()
 
     def paint(self) -> None:
         self.waiting = not self.free
@@ -138,6 +145,7 @@ class Painter:
         if not self.still:
             callback = self.surface.frame()
             callback.dispatcher["done"] = self.on_frame
+            self.callbacks.add(callback)
         self.surface.commit()
 
     def run(self) -> None:

@@ -87,6 +87,7 @@ def test_every_frame_is_whole_in_exactly_the_mode(
     millihertz = refresh_x100 * 10 or fps * 1000
     modes = [line for line in said(host)[heard:] if line.startswith("mode")]
     assert modes[-1] == f"mode {width}x{height} {millihertz}"
+    assert len({f["number"] for f in shown}) >= fps // 3, "the window moves"
     span_s = (shown[-1]["captured_ns"] - shown[0]["captured_ns"]) / 1e9
     rate_hz = (shown[-1]["number"] - shown[0]["number"]) / span_s
     assert rate_hz < fps * 1.1
@@ -232,7 +233,8 @@ def test_an_output_in_the_users_session_comes_and_goes(command: list[str], tmp_p
                 client.stream(app_number(client, "Painter"), width=1000, height=700, fps=30)
                 wait_for_paint(client)
                 client("wait", frames=20, seconds=4)
-                painted(client("report"), 1000, 700)
+                shown = painted(client("report"), 1000, 700)
+                assert shown[-1]["number"] - shown[0]["number"] > 15
                 (name,) = set(outputs(session)) - {"HEADLESS-1"}
                 mode = outputs(session)[name]["current_mode"]
                 assert (mode["width"], mode["height"], mode["refresh"]) == (1000, 700, 30_000)
