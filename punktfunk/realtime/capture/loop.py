@@ -41,6 +41,7 @@ class CaptureLoop:
                 frame = capture.next(WAIT_NS, self._wake_fd)
                 if frame is not None:
                     self._offer(frame)
+                    frame = None  # the traceback of a failure in next() would keep its memory
         finally:
             capture.close()
 

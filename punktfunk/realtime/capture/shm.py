@@ -82,6 +82,10 @@ class BufferPool:
     def close(self) -> None:
         """Forget every buffer; the connection's end destroys what the compositor has of them."""
         self._closed = True
+        for buffer in self._all:
+            # Unmaps it, as soon as no picture in use shows it. The compositor's proxies lie in reference
+            # cycles with everything around them: the memory would stay until garbage is collected.
+            buffer.words = np.empty((0, 0), np.uint32)
         self._all = []
         self._free.clear()
 

@@ -1,10 +1,13 @@
 """Shapes, stale areas and the way pixels lie."""
 
+from pathlib import Path
+from unittest.mock import MagicMock
+
 import numpy as np
 import pytest
 
 from punktfunk.errors import EnvironmentProblem
-from punktfunk.realtime.capture.shm import Buffer, Shape, as_bgrx, check_shape, upright
+from punktfunk.realtime.capture.shm import Buffer, BufferPool, Shape, as_bgrx, check_shape, upright
 
 PICTURE = np.arange(12, dtype=np.uint32).reshape(3, 4)
 
@@ -62,3 +65,22 @@ def test_a_buffer_never_filled_stays_wholly_stale():
 def test_impossible_shapes_are_refused(shape):
     with pytest.raises(EnvironmentProblem):
         check_shape(shape)
+
+
+def test_a_closed_pool_holds_no_memory_even_if_its_buffers_live_on():
+    pool = BufferPool(MagicMock())
+    shape = Shape(0, 64, 32, 256)
+    buffers = [pool.take(shape) for _ in range(3)]
+    picture = buffers[0].words
+    assert len(mappings()) == 3
+    pool.close()
+    assert len(mappings()) == 1
+    assert picture.shape == (32, 64)
+    del picture
+    assert mappings() == []
+
+
+def mappings():
+    """Descriptors of shared pictures that this process has open."""
+    found = [entry.readlink() for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+    return [target for target in found if "punktfunk-capture" in str(target)]
