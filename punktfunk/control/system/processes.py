@@ -142,7 +142,7 @@ async def start_process(
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                cwd=Path.home(),  # terminals open where their shell was started, and this is where people expect it
+                cwd=Path.home(),  # where people expect a terminal to open
             )
         except FileNotFoundError as error:
             raise EnvironmentProblem(f"{command[0]} is not installed") from error
