@@ -5,8 +5,10 @@ ALTERED_FOLDER=FOLDER   FOLDER/tasks.json always lists Trio's living tasks; whil
                         encoder fails, and while FOLDER/encoder-stall exists it does not come back
 """
 
+import faulthandler
 import json
 import os
+import signal
 import time
 from collections import Counter
 from functools import partial
@@ -23,6 +25,7 @@ from punktfunk.realtime.encode.lavc import LavcEncoder
 
 NOISE_PX = 144
 NOISE_COUNT = 7
+TASKS_BYTES = 1 << 14
 
 
 def make_busy() -> None:
@@ -49,7 +52,7 @@ def make_breakable(folder: Path) -> None:
             time.sleep(0.01)
         if (folder / "encoder-error").exists():
             # What libavcodec says, through the wrapper that the product has around it.
-            self._context = _Refusing()
+            self._context = _Refusing(self._context.time_base)
         return encode_with_libavcodec(self, picture, key=key)
 
     LavcEncoder.encode = encode  # type: ignore[method-assign]
@@ -58,7 +61,8 @@ def make_breakable(folder: Path) -> None:
 class _Refusing:
     """An encoder's context that takes no more pictures."""
 
-    time_base = None
+    def __init__(self, time_base: Any) -> None:
+        self.time_base = time_base
 
     def encode(self, _frame: Any) -> Any:
         raise av.error.ExternalError(542398533, "Generic error in an external library")
@@ -68,7 +72,7 @@ class Tasks(trio.abc.Instrument):
     """Keeps a file that names the living tasks and how many there are of each."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        self._file = os.open(file, os.O_WRONLY | os.O_CREAT, 0o600)  # kept: some tests leave no descriptors
         self._living: Counter[str] = Counter()
 
     def task_spawned(self, task: trio.lowlevel.Task) -> None:
@@ -80,12 +84,11 @@ class Tasks(trio.abc.Instrument):
         self._write()
 
     def _write(self) -> None:
-        scratch = self._file.with_suffix(".new")
-        scratch.write_text(json.dumps(+self._living))
-        scratch.replace(self._file)
+        os.pwrite(self._file, json.dumps(+self._living).encode().ljust(TASKS_BYTES), 0)
 
 
 if __name__ == "__main__":
+    faulthandler.register(signal.SIGUSR2, all_threads=True)  # for whoever looks into a host that hangs
     if os.environ.get("ALTERED_PICTURE") == "busy":
         make_busy()
     if named := os.environ.get("ALTERED_FOLDER"):

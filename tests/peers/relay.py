@@ -81,6 +81,8 @@ class Relay:
     base_port: int
     encrypted: bool = False
     drop: Drop = nothing
+    deaf: frozenset[int] = frozenset()
+    """Offsets of the ports behind which nobody listens."""
     relayed: int = 0
     dropped: int = 0
     dropped_frames: set[int] = field(default_factory=set)
@@ -92,12 +94,12 @@ class Relay:
         self._wake, self._woken = socket.socketpair()
         self._selector.register(self._woken, selectors.EVENT_READ, None)
         self._sockets: list[socket.socket] = [self._wake, self._woken]
-        for offset in (-5, 0, 21):
+        for offset in {-5, 0, 21} - self.deaf:
             listener = socket.create_server((self.relay, self.base_port + offset))
             listener.setblocking(False)  # noqa: FBT003
             self._add(listener, lambda s=listener, p=self.base_port + offset: self._accept(s, p))
         self._far: dict[int, socket.socket] = {}
-        for offset in (9, 10, 11):
+        for offset in {9, 10, 11} - self.deaf:
             self._open_udp(offset)
         self._frame, self._ordinal = -1, 0
         self._thread = threading.Thread(target=self._run)
