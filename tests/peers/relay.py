@@ -52,22 +52,26 @@ def bursts(rate: float, run: int, seed: int = 1) -> Drop:
 class OneOfEachFrame:
     """Lose one shard of every frame, another index each time: 0 in one frame, 1 in the next, and round again.
 
-    How many shards a frame has is known only after it, so the round is as long as the largest frame lately.
+    How many shards a frame has is known only after it: an index waits for a frame that is large enough, unless
+    none was so lately.
     """
 
     def __init__(self) -> None:
         self.dropped_ordinals: set[int] = set()
         self.totals: dict[int, int] = {}
-        self._frame = self._index = -1
+        self._frame = -1
+        self._index = 0
+        self._lost = False
 
     def __call__(self, shard: Shard) -> bool:
         if shard.frame != self._frame:
-            lately = list(self.totals.values())[-8:]
-            self._frame = shard.frame
-            self._index = (self._index + 1) % max(lately, default=1)
+            largest = max(list(self.totals.values())[-8:], default=1)
+            self._index = (self._index + self._lost) % largest
+            self._frame, self._lost = shard.frame, False
         self.totals[shard.frame] = shard.ordinal + 1
         if shard.ordinal != self._index:
             return False
+        self._lost = True
         self.dropped_ordinals.add(shard.ordinal)
         return True
 

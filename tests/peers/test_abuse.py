@@ -22,7 +22,9 @@ from punktfunk.paths import admin_socket
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(120)]
 
 FPS = 30
-LONGEST_GAP_US = 400_000  # a dozen frames: generous, as two processors also run client, decoder and attacker
+LONGEST_GAP_US = (
+    1_000_000  # a tenth of it is usual; two processors run client, decoder and attacker besides the host
+)
 LARGEST_GROWTH_BYTES = 48 << 20
 MOST_LINES = 40
 
