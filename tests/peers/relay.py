@@ -8,9 +8,10 @@ import contextlib
 import selectors
 import socket
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import Self
 
@@ -52,8 +53,8 @@ def bursts(rate: float, run: int, seed: int = 1) -> Drop:
 class OneOfEachFrame:
     """Lose one shard of every frame, another index each time: 0 in one frame, 1 in the next, and round again.
 
-    How many shards a frame has is known only after it: an index waits for a frame that is large enough, unless
-    none was so lately.
+    How many shards a frame has is known only after it, and frames differ: an index that was not lost yet waits
+    for a frame that is large enough. Indices beyond the usual size, as key frames have them, are not waited for.
     """
 
     def __init__(self) -> None:
@@ -65,8 +66,7 @@ class OneOfEachFrame:
 
     def __call__(self, shard: Shard) -> bool:
         if shard.frame != self._frame:
-            largest = max(list(self.totals.values())[-8:], default=1)
-            self._index = (self._index + self._lost) % largest
+            self._index = self._next_index()
             self._frame, self._lost = shard.frame, False
         self.totals[shard.frame] = shard.ordinal + 1
         if shard.ordinal != self._index:
@@ -74,6 +74,22 @@ class OneOfEachFrame:
         self._lost = True
         self.dropped_ordinals.add(shard.ordinal)
         return True
+
+    @property
+    def usual_total(self) -> int:
+        """How many shards most frames have."""
+        return Counter(self.totals.values()).most_common(1)[0][0] if self.totals else 1
+
+    def _next_index(self) -> int:
+        usual = self.usual_total
+        due = [index for index in range(usual) if index not in self.dropped_ordinals]
+        return due[0] if due else (self._index + self._lost) % usual
+
+
+def kernel_drops() -> int:
+    """Datagrams that the kernel dropped so far because a socket's buffer was full (proc_net_udp, last column)."""
+    rows = Path("/proc/net/udp").read_text("ascii").splitlines()[1:]
+    return sum(int(row.split()[-1]) for row in rows)
 
 
 @dataclass
@@ -89,7 +105,10 @@ class Relay:
     """Offsets of the ports behind which nobody listens."""
     relayed: int = 0
     dropped: int = 0
-    dropped_frames: set[int] = field(default_factory=set)
+    seen: Counter[int] = field(default_factory=Counter)
+    """Datagrams of each frame that came from the host, lost ones included."""
+    lost: Counter[int] = field(default_factory=Counter)
+    """Those of each frame that were dropped here."""
     control: deque[bytes] = field(default_factory=lambda: deque(maxlen=200))
     """What the client sent to the control port lately."""
 
@@ -195,8 +214,9 @@ class Relay:
         self._ordinal = self._ordinal + 1 if frame == self._frame else 0
         self._frame = frame
         self.relayed += 1
+        self.seen[frame] += 1
         if self.drop(Shard(frame, self._ordinal, self.relayed)):
             self.dropped += 1
-            self.dropped_frames.add(frame)
+            self.lost[frame] += 1
             return True
         return False

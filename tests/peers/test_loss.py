@@ -3,7 +3,6 @@
 Each packet size, in clear and encrypted, is one stream that goes through every kind of loss in turn.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,12 @@ from typing import Any
 import pytest
 from harness import AlteredHost, Client, Host, paired
 from pictures import check_pictures, desktop, missing
-from relay import Drop, OneOfEachFrame, Relay, at_random, bursts, nothing
+from relay import Drop, OneOfEachFrame, Relay, at_random, bursts, kernel_drops, nothing
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(120)]
 
 RELAY_ADDRESS = "127.0.0.2"
+ATTEMPTS = 3
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +55,25 @@ def lossy(client: Client, relay: Relay, drop: Drop, frames: int) -> list[dict[st
     relay.drop = drop
     came = client("wait", frames=frames, seconds=12)
     relay.drop = nothing
-    client("wait", frames=15, seconds=6)
+    client("wait", frames=10, seconds=6)
     assert came["terminated"] is None
     assert came["frames"] >= frames // 2, came
     return [f for f in client("report")["frames"] if f["frame"] > first]
+
+
+def all_repaired(client: Client, relay: Relay, drop: Drop, frames: int) -> None:
+    """Every frame must arrive through these losses: 20 % of parity is more than they take.
+
+    On a busy machine sockets overflow, too; the kernel counts that, and then the losses were not only ours, so
+    the stretch is tried again.
+    """
+    for _ in range(ATTEMPTS):
+        before = kernel_drops()
+        came = lossy(client, relay, drop, frames)
+        gone = {index: (relay.seen[index], relay.lost[index]) for index in missing(came)}
+        if not gone or kernel_drops() == before:
+            break
+    assert not gone, f"frames never arrived; datagrams seen and lost by the relay: {gone}"
 
 
 @pytest.mark.parametrize("packet_size", [1392, 1360, 1024, 992])
@@ -72,21 +87,19 @@ def test_losses(client: Client, relay: Relay, packet_size: int) -> None:
     )
 
     each = OneOfEachFrame()
-    frames = lossy(client, relay, each, 70)
-    assert missing(frames) == [], "one shard of a frame is always repaired"
-    usual = Counter(each.totals.values()).most_common(1)[0][0]
+    all_repaired(client, relay, each, 90)
+    usual = each.usual_total
     assert usual > 10, "the picture is too small to prove anything"
     assert each.dropped_ordinals >= set(range(usual)), "some shard index was never lost"
 
     relay.dropped = 0
-    frames = lossy(client, relay, at_random(0.01, seed=packet_size), 90)
+    all_repaired(client, relay, at_random(0.01, seed=packet_size), 75)
     assert relay.dropped > 0
-    assert missing(frames) == [], "20 % of parity carries every frame through 1 % of loss"
 
     for drop in (at_random(0.05, seed=packet_size), bursts(0.05, run=6, seed=packet_size)):
         relay.dropped = 0
-        lossy(client, relay, drop, 45)
+        lossy(client, relay, drop, 30)
         assert relay.dropped > 0
 
     # Whatever was lost for good: no frame that was delivered is damaged, and the stream goes on.
-    check_pictures(client("report"), at_least=150, late=15)
+    check_pictures(client("report"), at_least=120, late=15)
