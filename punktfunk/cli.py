@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from punktfunk.errors import PunktfunkError
+from punktfunk.errors import Misuse, PunktfunkError
 
 DONE, FAILED, MISUSE, INTERRUPTED = 0, 1, 2, 130
 
@@ -284,17 +284,18 @@ def main() -> None:
     """Run one verb and end the process with its exit code."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
-    failed = False
+    status = 0
     try:
         app(args=arguments, prog_name="punktfunk")
     except* (PunktfunkError, OSError) as group:
         if debug:
             raise
-        for error in _leaves(group):
+        problems = _leaves(group)
+        for error in problems:
             _print_error(error)
-        failed = True
-    if failed:
-        sys.exit(FAILED)
+        status = MISUSE if all(isinstance(error, Misuse) for error in problems) else FAILED
+    if status:
+        sys.exit(status)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

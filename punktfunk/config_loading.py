@@ -21,7 +21,7 @@ from pydantic_core import ErrorDetails
 
 from punktfunk import paths
 from punktfunk.config import Settings
-from punktfunk.errors import ConfigError
+from punktfunk.errors import ConfigError, Misuse
 
 ENVIRONMENT_PREFIX = "PUNKTFUNK_"
 OTHER_VARIABLES = frozenset(
@@ -75,9 +75,12 @@ def load_settings(
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        problems = [_explain(detail, origins) for detail in _innermost(error)]
-        raise ConfigError(
-            "\n".join(problems), hint="`punktfunk config show --explain` lists every setting."
+        details = _innermost(error)
+        only_flags = all(origins.get(str(detail["loc"][0]), "").startswith("flag ") for detail in details)
+        kind = Misuse if only_flags else ConfigError
+        raise kind(
+            "\n".join(_explain(detail, origins) for detail in details),
+            hint="`punktfunk config show --explain` lists every setting.",
         ) from error
     return LoadedSettings(settings, origins, path, path.exists())
 

@@ -2,6 +2,7 @@
 
 PunktfunkError
 ├── ConfigError            the user must edit something
+│   └── Misuse               the command line itself: exit code 2
 ├── EnvironmentProblem     the machine lacks something (driver, permission, portal)
 ├── ProtocolError
 │   ├── LocalProtocolError   we broke the rules: a bug in this host
@@ -20,6 +21,10 @@ class PunktfunkError(Exception):
 
 class ConfigError(PunktfunkError):
     """A setting or a stored value is missing, misspelt or out of range."""
+
+
+class Misuse(ConfigError):
+    """A flag of the command line has a value that it may not have."""
 
 
 class EnvironmentProblem(PunktfunkError):

@@ -78,7 +78,7 @@ def test_misuse_is_exit_code_2(words, capsys, monkeypatch):
 
 def test_a_wrong_setting_stops_serve_with_message_and_hint(punktfunk_command):
     done = punktfunk_command("serve", "--port", "80")
-    assert done.returncode == cli.FAILED
+    assert done.returncode == cli.MISUSE
     assert done.stderr == (
         "punktfunk: flag --port: port = 80; allowed: a whole number from 1029 to 65514\n"
         "  `punktfunk config show --explain` lists every setting.\n"
