@@ -23,7 +23,7 @@ from punktfunk.control.problems import first_leaf, worded
 from punktfunk.control.system.inhibit import inhibited, locked_screen
 from punktfunk.errors import PunktfunkError
 from punktfunk.plan import Mode, RealtimePlan, VideoPlan
-from punktfunk.realtime import AudioLink, Pipeline
+from punktfunk.realtime import AudioLink, Pipeline, Placement
 from punktfunk.wire.gamestream.feedback import HdrMode, TerminationCode
 from punktfunk.wire.gamestream.sdp import ClientFeature
 
@@ -127,6 +127,9 @@ async def _run_agreed(
         stack.callback(setattr, stream, "request_idr", do_nothing)
         stream.request_idr = pipeline.request_idr
         report(describe_start(stream, agreement))
+        for placement in (*pipeline.placements(), sound.placement()):
+            if placement is not None:
+                _note_placement(stream, placement, report)
         await _until_the_end(stream, pipeline, sound, injector, output, planes, report)
         report(describe_end(stream, pipeline, injector))
 
@@ -187,6 +190,13 @@ def describe_start(stream: Stream, agreement: Agreement) -> str:
     )
 
 
+def _note_placement(stream: Stream, placement: Placement, report: Report) -> None:
+    """Log where a thread runs. That pf-send got less than it asked for can be felt, so people are told."""
+    logger.info("stream=%d %s", stream.number, placement)
+    if placement.reason and placement.thread_name == "pf-send":
+        report(f"stream {stream.number}: sending has no realtime priority ({placement.reason})")
+
+
 def describe_end(stream: Stream, pipeline: Pipeline, injector: Injector) -> str:
     """Return one line on how a stream went."""
     sent = pipeline.counters()
@@ -196,5 +206,6 @@ def describe_end(stream: Stream, pipeline: Pipeline, injector: Injector) -> str:
     return (
         f"stream {stream.number}: ended ({stream.end_reason}); {sent.get('frames', 0)} frames, "
         f"{sent.get('datagrams', 0)} datagrams, {stream.counts.idr_requests} key frames asked for, "
+        f"{stream.counts.damaged_blocks} damaged blocks, "
         f"{stream.input.received_count} input events{unsupported}"
     )

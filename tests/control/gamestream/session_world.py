@@ -20,6 +20,7 @@ from punktfunk.control.gamestream.sessions import SessionRules, Sessions
 from punktfunk.control.gamestream.streaming import Planes
 from punktfunk.control.sockets import BoundSocket, bind_udp
 from punktfunk.plan import AudioSource, TestcardSource
+from punktfunk.realtime import Placement
 from punktfunk.wire.enet import PeerId
 
 HOME = "127.0.0.1"
@@ -102,6 +103,12 @@ class FakeThreads:
 
     def counters(self):
         return {}
+
+    def placements(self):
+        return [Placement("pf-send", "SCHED_OTHER", 0, None, "not allowed here")]
+
+    def placement(self):
+        return None
 
 
 class FakeInjector:

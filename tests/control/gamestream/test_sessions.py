@@ -55,6 +55,7 @@ async def test_from_launch_to_cancel(make_world, autojump_clock):
         assert len(endpoint.sent) == 2
         assert world.injectors[0].released == 1
         world.assert_nothing_left()
+        assert "stream 1: sending has no realtime priority (not allowed here)" in world.lines
         stream.request_idr()  # what a late message would call
         assert video.idr_count == 1
         assert world.noted.opened["display"] == 1
