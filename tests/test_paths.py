@@ -63,7 +63,8 @@ def test_a_socket_path_too_long_for_the_kernel_moves_to_the_runtime_folder(xdg, 
     assert socket != paths.admin_socket(xdg / ("y" * 120))
 
 
-def test_the_longest_path_that_fits_stays_in_the_state_folder():
+def test_the_longest_path_that_fits_stays_in_the_state_folder(monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")  # pytest's own folders grow longer with every run
     state = Path("/" + "s" * (paths.UNIX_PATH_BYTES - len("//admin.sock")))
     assert len(str(paths.admin_socket(state))) == paths.UNIX_PATH_BYTES
     assert paths.admin_socket(state).parent == state
