@@ -17,13 +17,12 @@ from typing import Final
 import trio
 
 from punktfunk.control.complaints import Complaints
-from punktfunk.control.sockets import plain_address
+from punktfunk.control.sockets import EVERY_ADDRESS, plain_address
 from punktfunk.errors import EnvironmentProblem, RemoteProtocolError
 
 logger = logging.getLogger(__name__)
 
 BACKLOG: Final = 128
-EVERY_ADDRESS: Final = "::"
 _OUT_OF_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 
 
