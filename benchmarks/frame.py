@@ -118,7 +118,7 @@ class Streamed:
                 pipeline.stop(JOIN_NS)
         assert log is not None
         kept = slice(WARM_FRAMES, WARM_FRAMES + FRAMES)
-        captured, encoded, first, last = log[kept].T / 1e3
+        captured, encoded, first, last = log[kept, :4].T / 1e3
         encode = np.array(encoders[0].spent_ns[kept]) / 1e3
         self.counters = pipeline.counters()
         self.mean_bytes = max(least_bytes, int(np.mean(encoders[0].frame_bytes[kept])))

@@ -7,6 +7,9 @@ PunktfunkError
 ├── ProtocolError
 │   ├── LocalProtocolError   we broke the rules: a bug in this host
 │   └── RemoteProtocolError  the peer broke them: drop it, keep serving
+├── ErasureCodeError       shards that the code cannot work with
+│   ├── UnsupportedShape     counts or sizes outside the code
+│   └── TooFewShards         more shards are missing than parity can replace; nothing was written
 └── PipelineFailed         a realtime thread died; carries its name and cause
 """
 
@@ -41,6 +44,18 @@ class LocalProtocolError(ProtocolError):
 
 class RemoteProtocolError(ProtocolError):
     """The peer sent something illegal."""
+
+
+class ErasureCodeError(PunktfunkError):
+    """Shards that an erasure code cannot work with."""
+
+
+class UnsupportedShape(ErasureCodeError):
+    """So many shards, or shards of this size, the code does not have."""
+
+
+class TooFewShards(ErasureCodeError):
+    """More shards are missing than parity can replace; nothing was written."""
 
 
 class PipelineFailed(PunktfunkError):

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 REALTIME = ROOT / "punktfunk" / "realtime"
 TESTS = ROOT / "tests" / "realtime"
 
-SUPPORT = {"__init__", "atomics", "cache", "jit", "layout", "simd", "system"}  # no kernels in there
+SUPPORT = {"__init__", "atomics", "cache", "calls", "jit", "layout", "simd", "system"}  # no kernels in there
 MODEL_TESTS = {
     "frame": TESTS / "send" / "test_sender.py",
     "mailbox": TESTS / "kernels" / "test_mailbox.py",
@@ -46,8 +46,8 @@ def arguments(function: ast.FunctionDef) -> list[str]:
 
 
 def is_kernel(function: ast.FunctionDef) -> bool:
-    """Whether it wears ``@kernel(signature)``."""
-    return any(ast.unparse(decorator).startswith("kernel(") for decorator in function.decorator_list)
+    """Whether it wears ``@kernel(signature)`` or ``@entry(signature)``."""
+    return any(ast.unparse(word).startswith(("kernel(", "entry(")) for word in function.decorator_list)
 
 
 def complaints(module: str, kernel: ast.FunctionDef, twins: Functions) -> list[str]:

@@ -2,16 +2,19 @@
 
 Numba keys its cache by signature and CPU, but not by the SIMD mode or by the other source files that a kernel
 was made from: a changed intrinsic would be a cache *hit* on old machine code. So the folder's name carries
-both.
+mode, CPU and compiler, and in it every kernel module has a folder whose name carries a hash of its source and
+of all sources that it imports: an edit recompiles what depends on it and nothing else.
 """
 
 import atexit
 import hashlib
 import os
 import platform
+import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -24,8 +27,11 @@ MODE_VARIABLE = "PUNKTFUNK_SIMD"
 NUMBA_VARIABLE = "NUMBA_CACHE_DIR"
 
 _KERNELS = Path(__file__).parent
-_PACKAGE = _KERNELS.parent.parent
-_SOURCES = (*sorted(_KERNELS.glob("*.py")), *sorted((_PACKAGE / "wire" / "gamestream").glob("video*.py")))
+_ROOT = _KERNELS.parent.parent.parent  # the folder that holds the package
+_IMPORT = re.compile(
+    r"^\s*(?:from (punktfunk[\w.]*) import (\([^)]*\)|[^\n]*)|import (punktfunk[\w.]*))", re.MULTILINE
+)
+_NAME = re.compile(r"\w+")
 _problems: list[str] = []
 
 
@@ -75,9 +81,45 @@ def _salt() -> str:
     model, flags = _cpu_lines()
     for part in (sys.version, version("numba"), version("llvmlite"), model, *sorted(flags)):
         digest.update(part.encode() + b"\0")
-    for path in _SOURCES:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+@cache
+def _imported(path: Path) -> frozenset[Path]:
+    """Files of this package that a source file imports, itself included; not what those import in turn."""
+    found = {path}
+    for package, names, module in _IMPORT.findall(path.read_text("utf-8")):
+        dotted = package or module
+        for candidate in (dotted, *(f"{dotted}.{name}" for name in _NAME.findall(names))):
+            source = _ROOT.joinpath(*candidate.split(".")).with_suffix(".py")
+            if source.exists():
+                found.add(source)
+    return frozenset(found)
+
+
+@cache
+def source_salt(path: Path) -> str:
+    """Hash a source file and, however far away, every file of this package that it imports."""
+    found, waiting = {path}, [path]
+    while waiting:
+        for source in _imported(waiting.pop()) - found:
+            found.add(source)
+            waiting.append(source)
+    digest = hashlib.sha256()
+    for source in sorted(found):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def module_folder(path: Path) -> Path:
+    """Folder for the machine code of one source file, inside ``cache_folder()``; not made yet."""
+    return cache_folder() / f"{path.stem}-{source_salt(path)}"
+
+
+def stamp(modules: Iterable[str]) -> Path:
+    """File that stands for the kernel modules of these names being compiled, all as they are now."""
+    digest = hashlib.sha256("".join(source_salt(_KERNELS / f"{name}.py") for name in modules).encode())
+    return cache_folder() / f"complete-{digest.hexdigest()[:16]}"
 
 
 def _writable(folder: Path) -> None:

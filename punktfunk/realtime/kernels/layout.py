@@ -11,6 +11,8 @@ OVERSIZE = -1002
 SEAL_FAILED = -1003
 STOPPED = -1004
 SOCKET_FAILED = -1005
+UNSUPPORTED_SHAPE = -1006
+TOO_FEW_SHARDS = -1007
 
 # Ring words. Positions count 8-byte words, never wrap, and are masked for use.
 RING_HEAD = 0  # producer
@@ -82,4 +84,29 @@ LATENCY_CAPTURED_NS = 0
 LATENCY_ENCODED_NS = 1
 LATENCY_FIRST_NS = 2
 LATENCY_LAST_NS = 3
-LATENCY_COLUMN_COUNT = 4
+LATENCY_VARIANTS = 4  # FEC id | seal id << 16 | pace id << 32
+LATENCY_BYTES = 5  # of the access unit
+LATENCY_COLUMN_COUNT = 6
+
+# Variant words: what makes a frame. Written once, then published whole through WORD_VARIANTS, and never again
+# changed: a frame reads the address once and keeps to it.
+VARIANT_FEC = 0  # address of the entry; see docs/lab.md for the arguments of each
+VARIANT_FEC_CONTEXT = 1
+VARIANT_FEC_ID = 2
+VARIANT_SEAL = 3  # 0: datagrams go out in clear
+VARIANT_SEAL_CONTEXT = 4  # address of the cipher
+VARIANT_SEAL_ID = 5
+VARIANT_PACE = 6
+VARIANT_PACE_CONTEXT = 7
+VARIANT_PACE_ID = 8
+VARIANT_WORD_COUNT = 16
+
+# Words that every context of an erasure code begins with; what follows them belongs to the code.
+CODE_TABLES = 0  # address of the field's tables
+CODE_WORK = 1  # address of the work area, 64-byte aligned
+CODE_WORK_BYTES = 2
+CODE_ZEROS = 3  # address of zeros that nobody writes
+CODE_ZEROS_BYTES = 4
+CODE_OWN = 8  # first word that the code itself defines
+
+NONCE_BYTES = 16  # a row of the nonces that a seal gets: 12 bytes of nonce, then padding
