@@ -203,7 +203,10 @@ def test_apps_are_listed(host, monkeypatch, capsys):
 def test_warm_shows_progress_and_the_check(monkeypatch, capsys):
     from punktfunk.commands import warm
 
-    steps = [SimpleNamespace(name=name, done=done, total=2) for done, name in enumerate(("pace", "gf8"), 1)]
+    steps = [
+        SimpleNamespace(name="pace", share=0.5, left_s=3.0),
+        SimpleNamespace(name="gf8", share=1, left_s=0),
+    ]
     checked = []
     kernels = SimpleNamespace(
         is_warm=lambda: False,
@@ -215,7 +218,7 @@ def test_warm_shows_progress_and_the_check(monkeypatch, capsys):
     monkeypatch.setattr(warm, "realtime", kernels)
     assert run_main(monkeypatch, "warm") == cli.DONE
     shown = capsys.readouterr().out
-    assert "2/2" in shown
+    assert "100%" in shown
     assert "the cache is read-only" in shown
     assert shown.endswith("checked against their twins (avx2)\n")
     kernels.is_warm = lambda: True

@@ -3,14 +3,7 @@
 import time
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from punktfunk import realtime
 
@@ -34,13 +27,15 @@ def _compile(console: Console) -> None:
     columns = (
         TextColumn("compiling {task.fields[kernel]:<24}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TaskProgressColumn(),
         TimeElapsedColumn(),
-        TextColumn("left:"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[left]}"),
     )
     with Progress(*columns, console=console) as bar:
-        task = bar.add_task("kernels", total=None, kernel="...")
-        realtime.compile_in_child(
-            lambda step: bar.update(task, total=step.total, completed=step.done, kernel=step.name)
-        )
+        task = bar.add_task("kernels", total=1.0, kernel="...", left="")
+
+        def note(step: "realtime.WarmStep") -> None:
+            left = f"about {step.left_s:.0f} s left" if step.left_s else ""
+            bar.update(task, completed=step.share, kernel=step.name, left=left)
+
+        realtime.compile_in_child(note)

@@ -180,8 +180,9 @@ class _Host:
                 nursery = await stack.enter_async_context(_quiet_nursery())
                 service = self._service(state)
                 await self._open_listeners(nursery, state, service, tcp)
-                await self._become_ready(nursery, state, service, sockets, tcp[2])
+                # Found by clients at once: whoever starts an app too early is told what the host waits for.
                 async with self._announced(state.identity):
+                    await self._become_ready(nursery, state, service, sockets, tcp[2])
                     await trio.sleep_forever()
 
     def _load_state(self) -> _State:
@@ -238,9 +239,9 @@ class _Host:
     ) -> None:
         """Find encoders, warm the kernels, then let sessions begin."""
         settings, report, readiness = self._settings, self._report, self._readiness
-        encoders = await choose_encoders(settings, report)
-        readiness.waiting_for = "its kernels are being compiled"
-        await warm_kernels(readiness, report)
+        async with trio.open_nursery() as preparing:  # side by side: a first start takes a while
+            preparing.start_soon(nursery.start, partial(warm_kernels, readiness, report))
+            encoders = await choose_encoders(settings, report)
         assert self._backend is not None
         offer = HostOffer(
             encoders=encoders,

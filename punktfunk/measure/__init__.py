@@ -1,1 +1,1 @@
-"""Measurements that a user can repeat: the bodies of ``punktfunk bench`` and of the programs in ``benchmarks``."""
+"""Measurements that a user can repeat: the bodies of ``punktfunk bench`` and of ``benchmarks``."""

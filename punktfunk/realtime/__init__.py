@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from punktfunk.realtime.thread import prepare_process as prepare_process
     from punktfunk.realtime.warm import WarmStep as WarmStep
     from punktfunk.realtime.warm import cache_problems as cache_problems
+    from punktfunk.realtime.warm import can_stream as can_stream
     from punktfunk.realtime.warm import compile_in_child as compile_in_child
     from punktfunk.realtime.warm import is_warm as is_warm
     from punktfunk.realtime.warm import self_check as self_check
@@ -29,6 +30,7 @@ __all__ = [
     "Refusal",
     "WarmStep",
     "cache_problems",
+    "can_stream",
     "compile_in_child",
     "is_warm",
     "prepare_process",
@@ -45,6 +47,7 @@ _HOMES = {
     "Refusal": "encode.probe",
     "WarmStep": "warm",
     "cache_problems": "warm",
+    "can_stream": "warm",
     "compile_in_child": "warm",
     "is_warm": "warm",
     "prepare_process": "thread",

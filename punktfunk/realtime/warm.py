@@ -1,7 +1,8 @@
 """Compiling the kernels before they are needed, in a child process, and checking them against their twins.
 
 ``python -m punktfunk.realtime.warm`` is that child: one JSON object per line and kernel module. Compilation
-holds the interpreter's lock, so it must never happen in a process that streams.
+holds the interpreter's lock, so it must never happen in a process that streams. What a stream of today needs
+comes first; the rest follows with whatever time the machine has left.
 """
 
 import json
@@ -9,23 +10,44 @@ import os
 import select
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Final
 
 from punktfunk.errors import EnvironmentProblem
 from punktfunk.realtime.kernels import cache
 from punktfunk.realtime.kernels.cache import cache_folder, cache_problems, simd_mode, stamp
 
-__all__ = ["WarmStep", "cache_problems", "compile_in_child", "is_warm", "self_check", "simd_mode"]
+__all__ = [
+    "WarmStep", "cache_problems", "can_stream", "compile_in_child", "is_warm", "self_check", "simd_mode",
+]  # fmt: skip
 
+# CPU seconds of each module on the machine of docs/measurements.md: what the estimate weighs them by.
 # Small ones first, and every module after those that it is made of: each compiles only its own.
-KERNEL_MODULES: Final = (
-    "pace", "mailbox", "ring", "seal", "gf8", "pack", "convert", "udp", "frame", "send_loop",
-)  # fmt: skip
-CHECKS: Final = ("gf8", "pack", "seal", "convert")
+STREAM_MODULES: Final = {
+    "pace": 1.6,
+    "mailbox": 0.3,
+    "ring": 0.6,
+    "seal": 0.5,
+    "gf8": 1.5,
+    "pack": 1.2,
+    "convert": 1.2,
+    "udp": 0.6,
+    "frame": 2.0,
+    "send_loop": 2.0,
+}
+"""What a GameStream session needs."""
+REST_MODULES: Final[dict[str, float]] = {}
+"""What it does not: punktfunk/1, receiving, the lab's and the benchmarks' own."""
+KERNEL_MODULES: Final = STREAM_MODULES | REST_MODULES
+
+STREAM_CHECKS: Final = ("gf8", "pack", "seal", "convert")
+REST_CHECKS: Final = ()
+
 _NICENESS: Final = 5
 _CHECK_S: Final = 0.2
 
@@ -36,16 +58,28 @@ def _never_stops() -> None:
 
 @dataclass(frozen=True, slots=True)
 class WarmStep:
-    """One kernel module is compiled: ``done`` of ``total``."""
+    """One kernel module is compiled: ``done`` of ``total``; ``share`` of the work, 0 to 1.
+
+    ``left_s`` estimates the seconds until the last. ``can_stream`` from the step on after which streams can
+    begin.
+    """
 
     name: str
     done: int
     total: int
+    share: float
+    left_s: float
+    can_stream: bool
 
 
 def is_warm() -> bool:
     """Tell whether every kernel is in the cache for this machine, mode and version. Loads no Numba."""
     return stamp(KERNEL_MODULES).exists()
+
+
+def can_stream() -> bool:
+    """Tell whether those kernels are in the cache that a GameStream session needs. Loads no Numba."""
+    return stamp(STREAM_MODULES).exists() or is_warm()
 
 
 def compile_in_child(progress: Callable[[WarmStep], None], check: Callable[[], None] = _never_stops) -> None:
@@ -92,21 +126,43 @@ def _lines(child: "subprocess.Popen[bytes]", check: Callable[[], None]) -> Itera
 def _compile_all() -> None:
     with suppress(OSError):
         os.nice(_NICENESS)
-    for done, name in enumerate(KERNEL_MODULES, 1):
+    began_s, spent, total = time.monotonic(), 0.0, sum(KERNEL_MODULES.values())
+    for done, (name, weight) in enumerate(KERNEL_MODULES.items(), 1):
         import_module(f"punktfunk.realtime.kernels.{name}")
-        print(json.dumps(asdict(WarmStep(name, done, len(KERNEL_MODULES)))), flush=True)
-    with suppress(OSError):  # then the next start compiles again, and says that it cannot keep the result
-        stamp(KERNEL_MODULES).touch()
+        spent += weight
+        streamable = done >= len(STREAM_MODULES)
+        if done == len(STREAM_MODULES):
+            _note(stamp(STREAM_MODULES))
+            _yield_to_streams()
+        left_s = (time.monotonic() - began_s) * (total - spent) / spent
+        step = WarmStep(
+            name, done, len(KERNEL_MODULES), round(spent / total, 3), round(left_s, 1), streamable
+        )
+        print(json.dumps(asdict(step)), flush=True)
+    cache.forget_old()
+    _note(stamp(KERNEL_MODULES))
 
 
-def self_check() -> None:
+def _note(done: Path) -> None:
+    with suppress(OSError):  # else the next start compiles again, and says that it cannot keep the result
+        done.touch()
+
+
+def _yield_to_streams() -> None:
+    """From now on a session may run beside this process: take only what it leaves."""
+    with suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
+def self_check(*, stream_only: bool = False) -> None:
     """Compare every computing kernel with its twin; EnvironmentProblem names those that differ.
 
-    Compiles first what the cache lacks; a fraction of a second when warm.
+    ``stream_only`` leaves out what a GameStream session does not use. Compiles first what the cache lacks; a
+    fraction of a second when warm.
     """
     from punktfunk.realtime.selfcheck import differing
 
-    names = differing(CHECKS)
+    names = differing(STREAM_CHECKS if stream_only else (*STREAM_CHECKS, *REST_CHECKS))
     if names:
         raise EnvironmentProblem(
             f"kernels differ from their twins in SIMD mode {simd_mode()}: {', '.join(names)}",

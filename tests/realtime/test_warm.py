@@ -12,7 +12,7 @@ from punktfunk.realtime.kernels import convert, gf8, pack, seal
 
 def test_the_list_of_modules_is_complete() -> None:
     kernels = {path.stem for path in (Path(warm.__file__).parent / "kernels").glob("*.py")}
-    support = {"__init__", "atomics", "cache", "jit", "layout", "simd", "system"}
+    support = {"__init__", "atomics", "cache", "calls", "jit", "layout", "simd", "system"}
     assert set(warm.KERNEL_MODULES) == kernels - support
 
 
@@ -21,13 +21,22 @@ def test_compiling_reports_every_step_and_leaves_the_cache_warm() -> None:
     warm.compile_in_child(steps.append)
     assert [step.name for step in steps] == list(warm.KERNEL_MODULES)
     assert [step.done for step in steps] == list(range(1, len(steps) + 1))
+    assert [step.can_stream for step in steps].index(True) == len(warm.STREAM_MODULES) - 1
+    assert steps[-1].share == 1
+    assert steps[-1].left_s == 0
     assert warm.is_warm()
+    assert warm.can_stream()
 
 
 def test_a_child_that_fails_is_an_environment_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PUNKTFUNK_SIMD", "mmx")
     with pytest.raises(EnvironmentProblem, match="mmx is no SIMD mode"):
         warm.compile_in_child(print)
+
+
+def test_every_check_is_made() -> None:
+    checks = {path.stem for path in (Path(warm.__file__).parent / "checks").glob("*.py")}
+    assert {*warm.STREAM_CHECKS, *warm.REST_CHECKS} == checks - {"__init__", "same"}
 
 
 def test_the_kernels_agree_with_their_twins() -> None:
@@ -60,7 +69,7 @@ def test_a_kernel_that_is_wrong_is_named(
         return code
 
     monkeypatch.setattr(module, name, wrong)
-    assert selfcheck.differing() == [module.__name__.rpartition(".")[2]]
+    assert selfcheck.differing(warm.STREAM_CHECKS) == [module.__name__.rpartition(".")[2]]
     with pytest.raises(EnvironmentProblem, match="differ from their twins"):
         warm.self_check()
 

@@ -14,7 +14,9 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -26,11 +28,13 @@ FOLDER_VARIABLE = "PUNKTFUNK_KERNEL_CACHE"  # set for child processes, so that t
 MODE_VARIABLE = "PUNKTFUNK_SIMD"
 NUMBA_VARIABLE = "NUMBA_CACHE_DIR"
 
+_KEEP_S = 30 * 24 * 3600
 _KERNELS = Path(__file__).parent
 _ROOT = _KERNELS.parent.parent.parent  # the folder that holds the package
 _IMPORT = re.compile(
     r"^\s*(?:from (punktfunk[\w.]*) import (\([^)]*\)|[^\n]*)|import (punktfunk[\w.]*))", re.MULTILINE
 )
+_SALTED = re.compile(r"[\w-]+-[0-9a-f]{16}")
 _NAME = re.compile(r"\w+")
 _problems: list[str] = []
 
@@ -112,8 +116,11 @@ def source_salt(path: Path) -> str:
 
 
 def module_folder(path: Path) -> Path:
-    """Folder for the machine code of one source file, inside ``cache_folder()``; not made yet."""
-    return cache_folder() / f"{path.stem}-{source_salt(path)}"
+    """Folder for the machine code of one source file, inside ``cache_folder()``; Numba makes it."""
+    folder = cache_folder() / f"{path.stem}-{source_salt(path)}"
+    with suppress(OSError):
+        os.utime(folder)  # it is in use: forget_old lets it be
+    return folder
 
 
 def stamp(modules: Iterable[str]) -> Path:
@@ -142,11 +149,24 @@ def cache_folder() -> Path:
     folder = Path(given) if given else base / "punktfunk" / f"kernels-{simd_mode()}-{_salt()}"
     try:
         _writable(folder)
+        os.utime(folder)
     except (OSError, RuntimeError) as error:
         note_problem(f"compiled kernels cannot be kept in {folder}: {error}")
         folder = Path(tempfile.mkdtemp(prefix="punktfunk-kernels-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
+
+
+def forget_old() -> None:
+    """Remove machine code that nobody has used for a month, of this mode and of others; what fails stays."""
+    folder = cache_folder()
+    siblings = folder.parent.glob("kernels-*") if folder.parent.name == "punktfunk" else ()
+    oldest_s = time.time() - _KEEP_S
+    for entry in (*folder.glob("*-*"), *siblings):
+        with suppress(OSError):
+            ours = entry != folder and _SALTED.fullmatch(entry.name)
+            if ours and entry.stat().st_mtime < oldest_s:
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
 def note_problem(sentence: str) -> None:
