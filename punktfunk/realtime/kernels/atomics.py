@@ -4,15 +4,18 @@ Every function is a Numba intrinsic: it becomes one instruction in the kernel th
 called from Python. Nothing cleverer than acquire and release lives here.
 """
 
+import platform
 from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.np.arrayobj import populate_array
 
 from punktfunk.realtime.kernels.jit import intrinsic
 
 _I8, _I64 = ir.IntType(8), ir.IntType(64)
+_RELAX = {"x86_64": ("llvm.x86.sse2.pause", ()), "aarch64": ("llvm.aarch64.hint", (ir.IntType(32)(1),))}
 
 
 def _word_pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
@@ -87,3 +90,38 @@ def copy_bytes(_typing: Any, _target: Any, _source: Any, _count: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64, types.int64), generate
+
+
+@intrinsic
+def words_at(_typing: Any, _address: Any, _count: Any) -> Any:
+    """Return the ``count`` int64 words at an address as an array that owns nothing: for entries."""
+    array_type = types.Array(types.int64, 1, "C")
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        array = context.make_array(array_type)(context, builder)
+        populate_array(
+            array,
+            data=builder.inttoptr(arguments[0], _I64.as_pointer()),
+            shape=[arguments[1]],
+            strides=[_I64(8)],
+            itemsize=_I64(8),
+            meminfo=None,
+        )
+        return array._getvalue()  # noqa: SLF001  (Numba's own way to the value)
+
+    return array_type(types.int64, types.int64), generate
+
+
+@intrinsic
+def relax(_typing: Any) -> Any:
+    """Tell the CPU that this is a loop that waits: ``pause`` on x86, ``yield`` on ARM, nothing elsewhere."""
+
+    def generate(context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
+        name, codes = _RELAX.get(platform.machine(), ("", ()))
+        if name:
+            kinds = [code.type for code in codes]
+            call = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), kinds), name)
+            builder.call(call, codes)
+        return context.get_dummy_value()
+
+    return types.void(), generate

@@ -142,7 +142,7 @@ def send_block(
             elif sleep_until(words, pace[0] + pace[1] * (first + row) // pace[2]) != 0:
                 return STOPPED
         size = min(group, count - row)
-        code = send_rows(words, packets, row, size, address, messages, counters)
+        code = send_rows(words, packets, row, size, address, messages, counters, 0)
         if code < 0:
             return code
         row += size

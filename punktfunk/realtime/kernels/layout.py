@@ -56,6 +56,8 @@ WORD_SEND_MODE = 42  # kernel: SEND_SEGMENTED, SEND_BATCHED or SEND_SINGLE
 WORD_DESTINATION_SEEN = 43  # kernel: the version that its copy of the address has
 WORD_CAUCHY_DATA = 44  # kernel: the counts that the coefficient matrix was made for
 WORD_CAUCHY_PARITY = 45
+WORD_TXTIME = 46  # 1: datagrams may carry a time of departure; the kernel clears it where the socket refuses
+WORD_TRAFFIC_CLASS = 47  # constant: DSCP << 2 of every datagram; 0 sends no mark
 SENDER_WORD_COUNT = 48
 
 SEND_SEGMENTED = 0  # one sendmsg with UDP generic segmentation offload
@@ -110,3 +112,39 @@ CODE_ZEROS_BYTES = 4
 CODE_OWN = 8  # first word that the code itself defines
 
 NONCE_BYTES = 16  # a row of the nonces that a seal gets: 12 bytes of nonce, then padding
+
+# Slot ring words: items of 64 bytes between two kernels. Positions count slots and are masked for use.
+SLOT_HEAD = 0  # producer
+SLOT_TAIL_SEEN = 1  # producer: where the tail was when it last looked
+SLOT_DROPPED = 2  # producer: slots that gave way to newer ones
+SLOT_REFUSED = 3  # producer: items that found the ring full
+SLOT_TAIL = 8  # both, by compare-and-swap: the consumer takes a slot, the producer drops one
+SLOT_HEAD_SEEN = 16  # consumer: where the head was when it last looked
+SLOT_SLEEPING = 24  # both: 1 while the consumer sleeps on this word, or is about to
+SLOT_RING_WORD_COUNT = 32
+SLOT_WORD_COUNT = 8  # of one slot
+FULL = -1008
+
+# Latency histogram words; one writer, read by anyone. The buckets follow.
+HISTOGRAM_COUNT = 0  # written last
+HISTOGRAM_SUM_NS = 1
+HISTOGRAM_MAX_NS = 2
+HISTOGRAM_MIN_NS = 3  # valid while the count is not 0
+HISTOGRAM_BUCKETS = 8
+HISTOGRAM_STEP_BITS = 6  # an octave has 64 steps: a bucket is at most 1/64 of its values wide
+HISTOGRAM_OCTAVE_COUNT = 40  # up to 2**40 ns, 18 minutes; beyond it the last bucket
+HISTOGRAM_WORD_COUNT = HISTOGRAM_BUCKETS + (
+    HISTOGRAM_OCTAVE_COUNT - HISTOGRAM_STEP_BITS + 1 << HISTOGRAM_STEP_BITS
+)
+
+# Receiver words.
+RECEIVE_CALLS = 0  # kernel: the counters
+RECEIVE_DATAGRAMS = 1
+RECEIVE_BYTES = 2
+RECEIVE_TRUNCATED = 3  # datagrams longer than their room: thrown away
+RECEIVE_ERRORS = 4
+RECEIVE_LAST_ERRNO = 5
+RECEIVE_MESSAGE = 8  # kernel: the message whose segments come next,
+RECEIVE_MESSAGE_COUNT = 9  # of how many that the last call brought,
+RECEIVE_OFFSET = 10  # and the byte in it where they go on
+RECEIVE_WORD_COUNT = 16

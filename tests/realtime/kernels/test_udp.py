@@ -50,7 +50,7 @@ class Link:
 
     def send(self, first: int, count: int) -> int:
         return udp.send_rows(
-            self.words, self.packets, first, count, self.address, self.messages, self.counters
+            self.words, self.packets, first, count, self.address, self.messages, self.counters, 0
         )
 
     def close(self) -> None:
