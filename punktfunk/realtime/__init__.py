@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from punktfunk.realtime.warm import can_stream as can_stream
     from punktfunk.realtime.warm import compile_in_child as compile_in_child
     from punktfunk.realtime.warm import is_warm as is_warm
+    from punktfunk.realtime.warm import runnable_modes as runnable_modes
     from punktfunk.realtime.warm import self_check as self_check
     from punktfunk.realtime.warm import simd_mode as simd_mode
 
@@ -35,6 +36,7 @@ __all__ = [
     "is_warm",
     "prepare_process",
     "probe_encoders",
+    "runnable_modes",
     "self_check",
     "simd_mode",
 ]
@@ -52,6 +54,7 @@ _HOMES = {
     "is_warm": "warm",
     "prepare_process": "thread",
     "probe_encoders": "encode.probe",
+    "runnable_modes": "warm",
     "self_check": "warm",
     "simd_mode": "warm",
 }

@@ -18,12 +18,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-from punktfunk.errors import EnvironmentProblem
+from punktfunk.errors import ConfigError, EnvironmentProblem
 from punktfunk.realtime.kernels import cache
-from punktfunk.realtime.kernels.cache import cache_folder, cache_problems, simd_mode, stamp
+from punktfunk.realtime.kernels.cache import cache_folder, cache_problems, runnable_modes, simd_mode, stamp
 
 __all__ = [
-    "WarmStep", "cache_problems", "can_stream", "compile_in_child", "is_warm", "self_check", "simd_mode",
+    "WarmStep", "cache_problems", "can_stream", "compile_in_child", "is_warm", "runnable_modes", "self_check",
+    "simd_mode",
 ]  # fmt: skip
 
 # CPU seconds of each module on the machine of docs/measurements.md: what the estimate weighs them by.
@@ -86,8 +87,10 @@ def compile_in_child(progress: Callable[[WarmStep], None], check: Callable[[], N
     """Compile every kernel in a child process, and report each step; blocks for 10 to 60 s when cold.
 
     ``check`` is called several times a second; what it (or ``progress``) raises kills the child and comes out
-    here. EnvironmentProblem with the child's last words if it fails.
+    here. EnvironmentProblem with the child's last words if it fails; ConfigError for a forced SIMD mode that
+    this CPU does not have.
     """
+    _require_mode()
     environment = os.environ | {cache.FOLDER_VARIABLE: str(cache_folder())}
     command = [sys.executable, "-m", "punktfunk.realtime.warm"]
     with subprocess.Popen(
@@ -105,6 +108,14 @@ def compile_in_child(progress: Callable[[WarmStep], None], check: Callable[[], N
         raise EnvironmentProblem(
             f"the kernels could not be compiled (exit {child.returncode}): {words[-400:]}",
             hint="Run `python -m punktfunk.realtime.warm` to see all of it.",
+        )
+
+
+def _require_mode() -> None:
+    if simd_mode() not in runnable_modes():
+        raise ConfigError(
+            f"{cache.MODE_VARIABLE}={simd_mode()} asks for instructions that this CPU lacks",
+            hint=f"It can run {', '.join(runnable_modes())}; unset the variable for the best of them.",
         )
 
 
@@ -160,6 +171,7 @@ def self_check(*, stream_only: bool = False) -> None:
     ``stream_only`` leaves out what a GameStream session does not use. Compiles first what the cache lacks; a
     fraction of a second when warm.
     """
+    _require_mode()
     from punktfunk.realtime.selfcheck import differing
 
     names = differing(STREAM_CHECKS if stream_only else (*STREAM_CHECKS, *REST_CHECKS))

@@ -5,7 +5,7 @@ from typing import Any
 import psutil
 import pytest
 
-from punktfunk.errors import EnvironmentProblem
+from punktfunk.errors import ConfigError, EnvironmentProblem
 from punktfunk.realtime import selfcheck, warm
 from punktfunk.realtime.kernels import convert, gf8, pack, seal
 
@@ -32,6 +32,14 @@ def test_a_child_that_fails_is_an_environment_problem(monkeypatch: pytest.Monkey
     monkeypatch.setenv("PUNKTFUNK_SIMD", "mmx")
     with pytest.raises(EnvironmentProblem, match="mmx is no SIMD mode"):
         warm.compile_in_child(print)
+
+
+def test_instructions_that_this_cpu_lacks_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warm, "simd_mode", lambda: "neon")
+    monkeypatch.setattr(warm, "runnable_modes", lambda: ("avx2", "generic"))
+    for refuse in (lambda: warm.compile_in_child(print), warm.self_check):
+        with pytest.raises(ConfigError, match="PUNKTFUNK_SIMD=neon asks for instructions"):
+            refuse()
 
 
 def test_every_check_is_made() -> None:

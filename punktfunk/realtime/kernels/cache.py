@@ -69,14 +69,18 @@ def simd_mode() -> str:
                 f"{MODE_VARIABLE}={forced} is no SIMD mode", hint=f"Use one of {', '.join(MODES)}."
             )
         return forced
+    return runnable_modes()[0]
+
+
+@cache
+def runnable_modes() -> tuple[str, ...]:
+    """Name the modes that this CPU can run, the best first; ``generic`` is always the last."""
     if platform.machine() == "aarch64":
-        return "neon"
+        return "neon", "generic"
     _, flags = _cpu_lines()
-    if {"gfni", "avx512bw", "avx512f"} <= flags:
-        return "gfni512"
-    if {"avx512bw", "avx512f"} <= flags:
-        return "avx512"
-    return "avx2" if "avx2" in flags else "ssse3" if "ssse3" in flags else "generic"
+    wide = {"avx512bw", "avx512f"}
+    needs = {"gfni512": {"gfni", *wide}, "avx512": wide, "avx2": {"avx2"}, "ssse3": {"ssse3"}}
+    return *(mode for mode, needed in needs.items() if needed <= flags), "generic"
 
 
 @cache

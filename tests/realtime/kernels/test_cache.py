@@ -57,6 +57,23 @@ def test_an_unknown_mode_is_refused() -> None:
     assert "ConfigError: PUNKTFUNK_SIMD=mmx is no SIMD mode" in ask("cache.simd_mode()", PUNKTFUNK_SIMD="mmx")
 
 
+@pytest.mark.parametrize(
+    ("machine", "flags", "modes"),
+    [
+        ("x86_64", "ssse3 avx2 avx512f avx512bw gfni", ("gfni512", "avx512", "avx2", "ssse3", "generic")),
+        ("x86_64", "ssse3 avx2", ("avx2", "ssse3", "generic")),
+        ("x86_64", "", ("generic",)),
+        ("aarch64", "asimd", ("neon", "generic")),
+    ],
+)
+def test_the_best_mode_of_a_cpu_comes_first(
+    machine: str, flags: str, modes: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "_cpu_lines", lambda: ("A CPU", frozenset(flags.split())))
+    monkeypatch.setattr(cache.platform, "machine", lambda: machine)
+    assert cache.runnable_modes.__wrapped__() == modes
+
+
 def test_asking_loads_no_numba() -> None:
     question = (
         "import sys; from punktfunk.realtime import warm; warm.is_warm(); print('numba' in sys.modules)"
