@@ -58,7 +58,14 @@ WORD_CAUCHY_DATA = 44  # kernel: the counts that the coefficient matrix was made
 WORD_CAUCHY_PARITY = 45
 WORD_TXTIME = 46  # 1: datagrams may carry a time of departure; the kernel clears it where the socket refuses
 WORD_TRAFFIC_CLASS = 47  # constant: DSCP << 2 of every datagram; 0 sends no mark
-SENDER_WORD_COUNT = 48
+WORD_VARIANTS = 48  # control: address of the VARIANT_* words that the next frame takes
+WORD_STREAM_SEQUENCE = 56  # kernel: punktfunk/1's count of packets, which its seal does not use
+WORD_SHARD_BYTES = 57  # constants of a punktfunk/1 session from here on
+WORD_DATA_MAX = 58  # data shards of a full block
+WORD_BLOCK_MAX = 59  # data and parity shards that a block may have
+WORD_FEC_SCHEME = 60
+WORD_SALT = 61  # four bytes of the nonce, the first one lowest
+SENDER_WORD_COUNT = 64
 
 SEND_SEGMENTED = 0  # one sendmsg with UDP generic segmentation offload
 SEND_BATCHED = 1  # sendmmsg, one message per datagram
@@ -79,6 +86,7 @@ COUNT_LAST_ERRNO = 10
 COUNT_LATE_FRAMES = 11
 COUNT_SEAL_FAILURES = 12
 COUNT_UNPACED_FRAMES = 13
+COUNT_FEC_FAILURES = 14
 COUNTER_COUNT = 16
 
 # Rows of the latency log: one per frame, the newest overwrites the oldest.
@@ -102,6 +110,32 @@ VARIANT_PACE = 6
 VARIANT_PACE_CONTEXT = 7
 VARIANT_PACE_ID = 8
 VARIANT_WORD_COUNT = 16
+
+# Frame words: what the functions that send one frame are called with. Addresses and sizes of the sender's
+# arrays, proved and written by Python before the kernel starts; then what they keep about the frame in hand.
+FRAME_WORDS = 0  # sender words
+FRAME_RING_WORDS = 1
+FRAME_RECORD = 2
+FRAME_DATA = 3  # the access unit's buffer,
+FRAME_DATA_BYTES = 4  # and its size
+FRAME_PACKETS = 5  # rows of FRAME_STRIDE bytes, one datagram each
+FRAME_STRIDE = 6
+FRAME_ROW_COUNT = 7
+FRAME_NONCES = 8  # NONCE_ROW_COUNT rows of NONCE_BYTES
+FRAME_ADDRESS = 9
+FRAME_MESSAGES = 10
+FRAME_COUNTERS = 11
+FRAME_LATENCIES = 12
+FRAME_LATENCY_COUNT = 13  # rows
+FRAME_FUNCTION = 14  # the entry that sends a frame: (frame words, bytes of the access unit) -> 0 or a code
+FRAME_OFFSET_BYTES = 15  # where the access unit stands in its buffer
+FRAME_VARIANTS = 16  # kernel, of the frame in hand: address of its variant words,
+FRAME_STARTED_NS = 17
+FRAME_WINDOW_NS = 18  # 0 once it is not paced any more
+FRAME_SHARD_TOTAL = 19
+FRAME_WORD_COUNT = 24
+
+NONCE_ROW_COUNT = 16  # datagrams that are sealed at a time: they stay in the first-level cache
 
 # Words that every context of an erasure code begins with; what follows them belongs to the code.
 CODE_TABLES = 0  # address of the field's tables
