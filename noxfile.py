@@ -48,6 +48,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def modes(session: nox.Session) -> None:
+    """Kernel tests in every other SIMD mode of this CPU, which compile for a minute first."""
+    session.install(".[test,peers]")
+    session.run("python", "scripts/run_modes.py", *session.posargs)
+
+
+@nox.session(default=False)
 def peers(session: nox.Session) -> None:
     """Stream to real Moonlight cores, from the test card and from sway. Not as root: sway refuses."""
     _pytest(session, "-m", "peer and not slow")

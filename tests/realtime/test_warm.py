@@ -47,6 +47,7 @@ def test_every_check_is_made() -> None:
     assert {*warm.STREAM_CHECKS, *warm.REST_CHECKS} == checks - {"__init__", "same"}
 
 
+@pytest.mark.simd
 def test_the_kernels_agree_with_their_twins() -> None:
     warm.self_check()
 

@@ -8,6 +8,7 @@ from punktfunk.realtime.kernels import gf8 as fast
 from punktfunk.realtime.kernels.layout import BAD_SIZE
 from punktfunk.realtime.reference import gf8 as slow
 
+pytestmark = pytest.mark.simd
 INVERSES, TABLES = slow.inverses(), slow.tables()
 
 
