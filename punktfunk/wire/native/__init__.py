@@ -1,0 +1,1 @@
+"""punktfunk/1: the bytes of our own protocol."""
