@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parent.parent
 REALTIME = ROOT / "punktfunk" / "realtime"
 TESTS = ROOT / "tests" / "realtime"
 
-SUPPORT = {"__init__", "atomics", "cache", "calls", "jit", "layout", "simd", "system"}  # no kernels in there
+# no kernels in there
+SUPPORT = {"__init__", "atomics", "cache", "calls", "jit", "layout", "simd", "system", "views"}
 MODEL_TESTS = {
     "frame": TESTS / "send" / "test_sender.py",
     "mailbox": TESTS / "kernels" / "test_mailbox.py",
