@@ -1,0 +1,124 @@
+"""Leopard's code over GF(2^16) on arrays: memory is allocated once, calls let go of the interpreter.
+
+Kernels have variants behind one interface (docs/lab.md), so an encoder here is the address of one. A code has
+one work area, so one thread uses it at a time.
+"""
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from punktfunk.errors import LocalProtocolError, UnsupportedShape
+from punktfunk.realtime.kernels import layout, layout16
+from punktfunk.realtime.kernels.butterfly import STRIP_BYTES
+from punktfunk.realtime.kernels.encode16 import encode as default_encode
+from punktfunk.realtime.kernels.jit import address_of_entry
+from punktfunk.realtime.reference import gf16, leopard
+
+U8 = NDArray[np.uint8]
+
+_PAGE_BYTES = 4096
+_STRIP_BYTES = 1 << 17  # of the work area that a strip uses: half a small second-level cache
+
+
+def entry_at(address: int, argument_count: int) -> Callable[..., int]:
+    """Call an entry from Python, without the interpreter's lock: int64 arguments and result."""
+    kinds = [ctypes.c_int64] * (argument_count + 1)
+    return ctypes.CFUNCTYPE(*kinds)(address)
+
+
+class Code16:
+    """At most ``data_max`` data shards, ``parity_max`` parity shards and ``shard_bytes`` bytes in each.
+
+    ``encode`` is the address of a variant, for ``encode_address``; UnsupportedShape if a count is outside the
+    code or a shard has an odd number of bytes.
+    """
+
+    def __init__(
+        self, data_max: int, parity_max: int, shard_bytes: int, *, encode: int | None = None
+    ) -> None:
+        if min(data_max, parity_max) < 1 or max(data_max, parity_max) > 65535:
+            raise UnsupportedShape(
+                f"no code over GF(2^16) has {data_max} data and {parity_max} parity shards"
+            )
+        if shard_bytes < 2 or shard_bytes % 2:
+            raise UnsupportedShape(f"shards must have an even number of bytes, not {shard_bytes}")
+        self.data_max, self.parity_max, self.shard_bytes = data_max, parity_max, shard_bytes
+        self._words = aligned(8 * layout16.CODE16_WORD_COUNT).view(np.int64)
+        self._kept: list[U8] = []  # what the words point to
+        self._fill()
+        self.context = self._words.ctypes.data
+        self.encode_address = address_of_entry(default_encode) if encode is None else encode
+        self._encode = entry_at(self.encode_address, 8)
+
+    def _fill(self) -> None:
+        longest = max(self.data_max, self.parity_max)
+        rows = 2 * min(map(leopard.power_of_two, (self.data_max, self.parity_max)))
+        room = self.shard_bytes + 2 * STRIP_BYTES
+        self._words[layout.CODE_TABLES] = gf16.tables().ctypes.data
+        self._allocate(layout.CODE_WORK, max(_STRIP_BYTES, rows * STRIP_BYTES))
+        self._allocate(layout.CODE_ZEROS, room)
+        self._allocate(layout16.CODE16_SPARE, room)
+        self._allocate(layout16.CODE16_ENDS, (self.data_max + self.parity_max) * 2 * STRIP_BYTES)
+        self._allocate(layout16.CODE16_COEFFICIENTS, 2 * longest * (layout16.COEFFICIENT_BYTES + 2))
+        self._words[layout16.CODE16_ROWS] = self._keep(8 * (longest + 3))
+        self._words[layout16.CODE16_TARGETS] = self._keep(8 * (longest + 3))
+        self._words[layout16.CODE16_LIST_COUNT] = longest + 3
+        self._words[layout16.CODE16_STRIP_BYTES] = _STRIP_BYTES
+
+    def _keep(self, size: int) -> int:
+        self._kept.append(aligned(size))
+        return self._kept[-1].ctypes.data
+
+    def _allocate(self, word: int, size: int) -> None:
+        self._words[word : word + 2] = self._keep(size), size
+
+    def encode(self, data: U8, parity: U8) -> None:
+        """Write ``parity`` (m, n) for ``data`` (k, n), bytes; rows may lie apart, but not the bytes in them.
+
+        UnsupportedShape for counts or a size outside the code or this object; LocalProtocolError for arrays
+        of another kind.
+        """
+        size = _same_row_bytes(data, parity)
+        if not parity.flags.writeable:
+            raise LocalProtocolError("parity is written, so it must be writable")
+        self._check(data.shape[0], parity.shape[0], size)
+        code = self._encode(
+            self.context, *_place(data), *_place(parity), data.shape[0], parity.shape[0], size
+        )
+        if code:
+            counts = f"{data.shape[0]} data and {parity.shape[0]} parity shards"
+            raise UnsupportedShape(f"no code over GF(2^16) for {counts} of {size} bytes ({code})")
+
+    def _check(self, data_count: int, parity_count: int, size: int) -> None:
+        if data_count > self.data_max or parity_count > self.parity_max or size > self.shard_bytes:
+            raise UnsupportedShape(
+                f"{data_count} data and {parity_count} parity shards of {size} bytes are more than"
+                f" {self.data_max}, {self.parity_max} and {self.shard_bytes}, which this code was made for"
+            )
+
+
+def aligned(size: int) -> U8:
+    """Zeros at the start of a page, all of them touched."""
+    memory = np.ones(size + _PAGE_BYTES, np.uint8)
+    start = -memory.ctypes.data % _PAGE_BYTES
+    memory[:] = 0
+    return memory[start : start + size]
+
+
+def _same_row_bytes(*arrays: Any) -> int:
+    for array in arrays:
+        if not isinstance(array, np.ndarray) or array.dtype != np.uint8 or array.ndim != 2:
+            raise LocalProtocolError("shards are arrays of bytes, one shard to a row")
+        if array.shape[1] > 1 and array.strides[1] != 1:
+            raise LocalProtocolError("the bytes of a shard must lie one after the other")
+    if len({array.shape[1] for array in arrays}) != 1:
+        raise LocalProtocolError(f"shards differ in size: {[array.shape[1] for array in arrays]}")
+    return int(arrays[0].shape[1])
+
+
+def _place(rows: U8) -> tuple[int, int]:
+    return rows.ctypes.data, rows.strides[0]
