@@ -19,6 +19,7 @@ MODEL_TESTS = {
     "frame": TESTS / "send" / "test_sender.py",
     "mailbox": TESTS / "kernels" / "test_mailbox.py",
     "pace": TESTS / "kernels" / "test_pace.py",
+    "repeat": TESTS / "kernels" / "test_repeat.py",
     "ring": TESTS / "kernels" / "test_ring.py",
     "send_loop": TESTS / "send" / "test_sender.py",
     "udp": TESTS / "kernels" / "test_udp.py",

@@ -1,0 +1,159 @@
+"""What benchmarks time: one entry with its arguments, called as often as asked from inside one kernel.
+
+Each function here makes a ``Repeated``: ``repeated(1000)`` is one call from Python and a thousand of the
+entry. Arrays are checked here, once, because an entry sees only addresses.
+"""
+
+import socket
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, Protocol
+
+import llvmlite.binding
+import numpy as np
+from numpy.typing import NDArray
+
+from punktfunk.errors import EnvironmentProblem, LocalProtocolError
+from punktfunk.realtime.kernels import layout, udp
+from punktfunk.realtime.kernels.repeat import repeat_entry, repeat_send
+
+U8 = NDArray[np.uint8]
+_ALIGNMENT_BYTES = 64
+_SOCKADDR_IN_BYTES = 16
+
+
+class ErasureCode(Protocol):
+    """``Code8`` and ``Code16``, as far as they are timed."""
+
+    @property
+    def context(self) -> int:
+        """Address of its tables and work areas."""
+
+    @property
+    def encode_address(self) -> int:
+        """Address of the entry that makes parity."""
+
+    @property
+    def decode_address(self) -> int:
+        """Address of the entry that restores data."""
+
+
+class Repeated:
+    """An entry and its arguments; what they point to lives as long as this."""
+
+    def __init__(self, address: int, arguments: Sequence[int], kept: tuple[object, ...]) -> None:
+        self._address = address
+        self._arguments = np.array(arguments, np.int64)
+        self._kept = kept
+
+    def __call__(self, times: int) -> int:
+        """Call it so often; the last result. LocalProtocolError for the first result below zero."""
+        result = repeat_entry(self._address, self._arguments, times)
+        if result < 0:
+            raise LocalProtocolError(f"a timed call answered {result}")
+        return result
+
+
+def aligned_rows(row_count: int, row_bytes: int, seed: int | None = None) -> U8:
+    """Make (row_count, row_bytes) bytes at a 64-byte boundary, all touched: random ones, or zeros."""
+    size = row_count * row_bytes
+    room = np.zeros(size + _ALIGNMENT_BYTES, np.uint8)
+    first = -room.ctypes.data % _ALIGNMENT_BYTES
+    rows: U8 = room[first : first + size].reshape(row_count, row_bytes)
+    rows[:] = 0 if seed is None else np.random.default_rng(seed).integers(0, 256, rows.shape, dtype=np.uint8)
+    return rows
+
+
+@cache
+def _memcpy() -> int:
+    llvmlite.binding.load_library_permanently("libc.so.6")
+    address = llvmlite.binding.address_of_symbol("memcpy")
+    if not address:
+        raise EnvironmentProblem("libc has no memcpy to compare with", hint="Is this a glibc system?")
+    return int(address)
+
+
+def copying(target: U8, source: U8) -> Repeated:
+    """Copy all of ``source`` by memcpy; both contiguous and of one size, else LocalProtocolError."""
+    if target.nbytes != source.nbytes or not (target.flags.c_contiguous and source.flags.c_contiguous):
+        raise LocalProtocolError(f"cannot copy {source.shape} into {target.shape} in one piece")
+    arguments = (target.ctypes.data, source.ctypes.data, source.nbytes)
+    return Repeated(_memcpy(), arguments, (target, source))
+
+
+def encoding(code: ErasureCode, data: U8, parity: U8) -> Repeated:
+    """Parity of ``data`` (k, shard bytes) into ``parity`` (m, shard bytes), as ``code.encode`` makes it."""
+    shape = _shape(data, parity)
+    arguments = (code.context, *_place(data), *_place(parity), *shape)
+    return Repeated(code.encode_address, arguments, (code, data, parity))
+
+
+def decoding(code: ErasureCode, data: U8, parity: U8, present: U8) -> Repeated:
+    """Restore the rows of ``data`` whose byte in ``present`` (k + m,) is 0, each time anew."""
+    shape = _shape(data, parity)
+    if present.shape != (len(data) + len(parity),) or present.dtype != np.uint8 or present.strides != (1,):
+        raise LocalProtocolError(f"{present.shape} flags do not say which of {shape[0]}:{shape[1]} are there")
+    arguments = (code.context, *_place(data), *_place(parity), present.ctypes.data, *shape)
+    return Repeated(code.decode_address, arguments, (code, data, parity, present))
+
+
+def _shape(data: U8, parity: U8) -> tuple[int, int, int]:
+    for rows in (data, parity):
+        if rows.ndim != 2 or rows.dtype != np.uint8 or rows.strides[1] != 1:
+            raise LocalProtocolError(f"shards must be rows of bytes, not {rows.dtype} {rows.shape}")
+    if data.shape[1] != parity.shape[1]:
+        raise LocalProtocolError(
+            f"shards of {data.shape[1]} and of {parity.shape[1]} bytes do not go together"
+        )
+    return len(data), len(parity), data.shape[1]
+
+
+def _place(rows: U8) -> tuple[int, int]:
+    return rows.ctypes.data, rows.strides[0]
+
+
+def sealing(seal_address: int, cipher: Any, rows: U8, nonces: U8, *, text_bytes: int) -> Repeated:
+    """Encrypt the first ``text_bytes`` bytes of each row in place; the tag goes right behind them.
+
+    ``rows`` (count, >= text_bytes + 16); ``nonces`` (count, 16), the same in every repetition: what comes out
+    is nobody's secret. ``cipher`` has an ``address``.
+    """
+    _check_sealed(rows, nonces, text_bytes)
+    arguments = (cipher.address, *_place(rows), len(rows), 0, text_bytes, text_bytes, 0, nonces.ctypes.data)
+    return Repeated(seal_address, arguments, (cipher, rows, nonces))
+
+
+def _check_sealed(rows: U8, nonces: U8, text_bytes: int) -> None:
+    if rows.ndim != 2 or rows.strides[1] != 1 or rows.shape[1] < text_bytes + 16 or text_bytes < 1:
+        raise LocalProtocolError(f"rows of {rows.shape} have no room for {text_bytes} bytes and a tag")
+    if nonces.shape != (len(rows), layout.NONCE_BYTES) or not nonces.flags.c_contiguous:
+        raise LocalProtocolError(f"{len(rows)} rows need as many nonces of 16 bytes, not {nonces.shape}")
+
+
+class RowSender:
+    """Sends all rows of ``packets`` (rows, datagram bytes) so many times, ``group`` of them at once.
+
+    ``mode`` is that of ``send_mode`` in a sender's counters: 0 segmentation offload, 1 sendmmsg, 2 a call for
+    each. LocalProtocolError when the system did not take a mode; datagrams that find no room are not errors.
+    """
+
+    def __init__(self, socket_fd: int, host: str, port: int, packets: U8, *, group: int, mode: int) -> None:
+        self._packets, self._group, self._mode = np.ascontiguousarray(packets), group, mode
+        self._words = np.zeros(layout.SENDER_WORD_COUNT, np.int64)
+        self._words[layout.WORD_SOCKET] = socket_fd
+        self._words[layout.WORD_SEND_MODE] = mode
+        self._messages = np.zeros(udp.MESSAGE_WORD_COUNT, np.int64)
+        self._counters = np.zeros(layout.COUNTER_COUNT, np.int64)
+        self._address = np.zeros(layout.ADDRESS_WORD_COUNT, np.int64)
+        place = socket.AF_INET.to_bytes(2, "little") + port.to_bytes(2, "big") + socket.inet_aton(host)
+        self._address[0] = _SOCKADDR_IN_BYTES
+        self._address[1 : layout.DESTINATION_WORD_COUNT] = np.frombuffer(place.ljust(32, b"\0"), np.int64)
+
+    def __call__(self, times: int) -> int:
+        """Send; how many datagrams the system took."""
+        sent = repeat_send(
+            self._words, self._packets, self._group, self._address, self._messages, self._counters, times
+        )
+        if sent < 0 or self._words[layout.WORD_SEND_MODE] != self._mode:
+            raise LocalProtocolError(f"sending in mode {self._mode} ended with {sent}")
+        return sent

@@ -1,0 +1,73 @@
+"""The same call many times in a row, for benchmarks: what is timed is the entry, not Python's way to it.
+
+A call from Python to a kernel of eight arguments costs about as much as the parity of a small block. Both
+sides of a comparison go through here, memcpy too, so both have the same loop around them.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from punktfunk.realtime.kernels.calls import call_address
+from punktfunk.realtime.kernels.jit import int64, kernel
+from punktfunk.realtime.kernels.layout import BAD_SIZE
+from punktfunk.realtime.kernels.udp import GROUP_BYTES_MAX, GROUP_MAX, send_rows
+
+I64 = NDArray[np.int64]
+U8 = NDArray[np.uint8]
+
+
+@kernel("int64(int64, int64[::1], int64)")
+def repeat_entry(address: int, words: I64, times: int) -> int:
+    """Call an entry ``times`` times with the same arguments; its last result, or the first below zero.
+
+    address   of an entry, or of a C function of as many 64-bit arguments
+    words     (3,), (8,), (9,) or (10,)   the arguments; BAD_SIZE for any other count
+    times     how often; none at all answers 0
+
+    The caller vouches for every address in ``words``. Nothing is hoisted out of the loop, as the compiler
+    knows nothing of a function behind an address.
+    """
+    if words.size not in (3, 8, 9, 10):
+        return BAD_SIZE
+    result: int = int64(0)
+    for _ in range(times):
+        a, b, c = words[0], words[1], words[2]
+        if words.size == 3:
+            result = call_address(address, (a, b, c))
+        else:
+            d, e, f, g, h = words[3], words[4], words[5], words[6], words[7]
+            if words.size == 8:
+                result = call_address(address, (a, b, c, d, e, f, g, h))
+            elif words.size == 9:
+                result = call_address(address, (a, b, c, d, e, f, g, h, words[8]))
+            else:
+                result = call_address(address, (a, b, c, d, e, f, g, h, words[8], words[9]))
+        if result < 0:
+            break
+    return result
+
+
+@kernel("int64(int64[::1], uint8[:, ::1], int64, int64[::1], int64[::1], int64[::1], int64)")
+def repeat_send(
+    words: I64, packets: U8, group: int, address: I64, messages: I64, counters: I64, times: int
+) -> int:
+    """Send all rows ``times`` times, in groups; how many went out, BAD_SIZE or SOCKET_FAILED.
+
+    words, packets, address, messages, counters   as in ``udp.send_rows``
+    group     rows handed over at once, at least 1; fewer where they would exceed one call's bytes
+    times     how often
+    """
+    if group < 1 or packets.shape[0] < 1 or packets.shape[1] < 1:
+        return BAD_SIZE
+    size = max(int64(1), min(group, int64(GROUP_MAX), GROUP_BYTES_MAX // int64(packets.shape[1])))
+    sent = int64(0)
+    for _ in range(times):
+        first = int64(0)
+        while first < packets.shape[0]:
+            count = min(size, packets.shape[0] - first)
+            accepted = send_rows(words, packets, first, count, address, messages, counters, 0)
+            if accepted < 0:
+                return accepted
+            sent += accepted
+            first += count
+    return sent

@@ -1,0 +1,98 @@
+"""Kernels that repeat a call for benchmarks: how often, with what, and what comes of a failure."""
+
+import socket
+
+import numpy as np
+import pytest
+
+from punktfunk.errors import LocalProtocolError
+from punktfunk.realtime.instruments import Repeated, RowSender, aligned_rows, copying, encoding
+from punktfunk.realtime.kernels import layout
+from punktfunk.realtime.kernels.jit import address_of_entry, entry
+from punktfunk.realtime.kernels.repeat import repeat_entry
+from punktfunk.realtime.kernels.views import words_at
+
+
+@entry("int64(int64, int64, int64)")
+def _note3(words: int, value: int, fail_at: int) -> int:
+    log = words_at(words)
+    log[0] += 1
+    log[1] = value
+    return -7 if log[0] == fail_at else log[0]
+
+
+@entry("int64(int64, int64, int64, int64, int64, int64, int64, int64)")
+def _note8(words: int, b: int, c: int, d: int, e: int, f: int, g: int, h: int) -> int:
+    log = words_at(words)
+    log[0] += 1
+    log[1] = b + 10 * c + 100 * d + 1000 * e + 10_000 * f + 100_000 * g + 1_000_000 * h
+    return log[0]
+
+
+@entry("int64(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64)")
+def _note10(words: int, b: int, c: int, d: int, e: int, f: int, g: int, h: int, i: int, j: int) -> int:
+    log = words_at(words)
+    log[0] += 1
+    log[1] = b + 10 * c + 100 * d + 1000 * e + 10_000 * f + 100_000 * g + 1_000_000 * h + 7 * i + 5 * j
+    return log[0]
+
+
+def test_every_repetition_is_a_call_with_all_arguments():
+    log = np.zeros(2, np.int64)
+    assert repeat_entry(address_of_entry(_note3), np.array([log.ctypes.data, 5, 0]), 1000) == 1000
+    assert log.tolist() == [1000, 5]
+    assert repeat_entry(address_of_entry(_note8), np.array([log.ctypes.data, *range(1, 8)]), 3) == 1003
+    assert log.tolist() == [1003, 7654321]
+    assert repeat_entry(address_of_entry(_note10), np.array([log.ctypes.data, *range(1, 10)]), 1) == 1004
+    assert log.tolist() == [1004, 7654321 + 56 + 45]
+    assert repeat_entry(address_of_entry(_note3), np.array([log.ctypes.data, 5, 0]), 0) == 0
+    assert log[0] == 1004
+
+
+def test_the_first_failure_ends_it():
+    log = np.zeros(2, np.int64)
+    failing = Repeated(address_of_entry(_note3), (log.ctypes.data, 1, 4), (log,))
+    with pytest.raises(LocalProtocolError, match="-7"):
+        failing(10)
+    assert log[0] == 4
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 4, 7, 11])
+def test_other_counts_of_arguments_are_refused(count):
+    assert repeat_entry(0, np.zeros(count, np.int64), 1) == layout.BAD_SIZE
+
+
+def test_copying_copies_and_checks_sizes():
+    source, target = aligned_rows(3, 100, seed=1), aligned_rows(3, 100)
+    copying(target, source)(2)
+    assert (source == target).all()
+    assert source.ctypes.data % 64 == 0
+    with pytest.raises(LocalProtocolError):
+        copying(aligned_rows(2, 100), source)
+    with pytest.raises(LocalProtocolError):
+        copying(target[:, ::2], source[:, :50])
+
+
+def test_shards_of_two_sizes_are_refused():
+    with pytest.raises(LocalProtocolError, match="10 and of 12"):
+        encoding(None, aligned_rows(2, 10), aligned_rows(1, 12))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mode", [layout.SEND_SEGMENTED, layout.SEND_BATCHED, layout.SEND_SINGLE])
+def test_repeat_send_sends_every_row_each_time(mode):
+    packets = aligned_rows(5, 200, seed=2)
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as host,
+    ):
+        client.bind(("127.0.0.1", 0))
+        client.settimeout(5)
+        sender = RowSender(host.fileno(), *client.getsockname(), packets, group=2, mode=mode)
+        assert sender(3) == 15
+        seen = [client.recv(1000) for _ in range(15)]
+    assert seen == [row.tobytes() for row in packets] * 3
+
+
+def test_a_closed_socket_is_said():
+    with pytest.raises(LocalProtocolError):
+        RowSender(-1, "127.0.0.1", 9, aligned_rows(2, 100), group=2, mode=layout.SEND_SINGLE)(1)
