@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from punktfunk.realtime.pipeline import Pipeline as Pipeline
     from punktfunk.realtime.thread import Placement as Placement
     from punktfunk.realtime.thread import prepare_process as prepare_process
+    from punktfunk.realtime.variants import Variant as Variant
+    from punktfunk.realtime.variants import unpack_numbers as unpack_numbers
     from punktfunk.realtime.warm import WarmStep as WarmStep
     from punktfunk.realtime.warm import cache_problems as cache_problems
     from punktfunk.realtime.warm import can_stream as can_stream
@@ -22,6 +24,13 @@ if TYPE_CHECKING:
     from punktfunk.realtime.warm import runnable_modes as runnable_modes
     from punktfunk.realtime.warm import self_check as self_check
     from punktfunk.realtime.warm import simd_mode as simd_mode
+    from punktfunk.realtime.workshop.files import VariantFile as VariantFile
+    from punktfunk.realtime.workshop.files import find_variant as find_variant
+    from punktfunk.realtime.workshop.files import find_variants as find_variants
+    from punktfunk.realtime.workshop.loading import is_checked as is_checked
+    from punktfunk.realtime.workshop.loading import load_checked as load_checked
+    from punktfunk.realtime.workshop.trials import check_variant as check_variant
+    from punktfunk.realtime.workshop.trials import trials as trials
 
 __all__ = [
     "AudioLink",
@@ -29,16 +38,25 @@ __all__ = [
     "Pipeline",
     "Placement",
     "Refusal",
+    "Variant",
+    "VariantFile",
     "WarmStep",
     "cache_problems",
     "can_stream",
+    "check_variant",
     "compile_in_child",
+    "find_variant",
+    "find_variants",
+    "is_checked",
     "is_warm",
+    "load_checked",
     "prepare_process",
     "probe_encoders",
     "runnable_modes",
     "self_check",
     "simd_mode",
+    "trials",
+    "unpack_numbers",
 ]
 
 _HOMES = {
@@ -47,16 +65,25 @@ _HOMES = {
     "Pipeline": "pipeline",
     "Placement": "thread",
     "Refusal": "encode.probe",
+    "Variant": "variants",
+    "VariantFile": "workshop.files",
     "WarmStep": "warm",
     "cache_problems": "warm",
     "can_stream": "warm",
+    "check_variant": "workshop.trials",
     "compile_in_child": "warm",
+    "find_variant": "workshop.files",
+    "find_variants": "workshop.files",
+    "is_checked": "workshop.loading",
     "is_warm": "warm",
+    "load_checked": "workshop.loading",
     "prepare_process": "thread",
     "probe_encoders": "encode.probe",
     "runnable_modes": "warm",
     "self_check": "warm",
     "simd_mode": "warm",
+    "trials": "workshop.trials",
+    "unpack_numbers": "variants",
 }
 
 

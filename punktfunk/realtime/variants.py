@@ -20,6 +20,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from punktfunk.errors import ConfigError
 from punktfunk.realtime.kernels.layout import CODE_OWN
 
 KINDS: Final = ("fec8", "fec16", "seal", "pace", "decode")
@@ -31,9 +32,7 @@ FIRST_OWN_NUMBER: Final = 256
 _NUMBER_COUNT: Final = 1 << 16
 
 CODE_DEFAULT: Final = 5  # word of a researcher's context: address of the context that the default gets
-_SHARED_WORD_COUNT: Final = (
-    CODE_DEFAULT  # the words before it are those of the default's code, where it has any
-)
+_SHARED_WORD_COUNT: Final = 5  # CODE_TABLES to CODE_ZEROS_BYTES
 
 Prepare = Callable[[], Sequence[int | NDArray[Any]]]
 """Makes a variant's own context words: whole numbers, and arrays, which become their addresses."""
@@ -63,10 +62,11 @@ class Variant:
     prepare: Prepare | None = None
 
     def context_over(self, default_context: int) -> Context:
-        """Make the context to call it with, once for every stream; ``default_context`` is what the default gets.
+        """Make the context to call it with, once for every stream.
 
-        A researcher's context has CODE_OWN words and then what ``prepare`` answered. Of the former CODE_DEFAULT
-        is ``default_context``; for erasure codes those before it are the CODE_* words of ``layout``.
+        ``default_context`` is what the default gets. A researcher's context has CODE_OWN words and then what
+        ``prepare`` answered. Of the former CODE_DEFAULT is ``default_context``; for erasure codes those
+        before it are the CODE_* words of ``layout``.
         """
         if not self.wants_own_context:
             return Context(default_context)
@@ -76,6 +76,11 @@ class Variant:
             words[:_SHARED_WORD_COUNT] = _words_at(default_context, _SHARED_WORD_COUNT)
         words[CODE_DEFAULT] = default_context
         for index, value in enumerate(values, CODE_OWN):
+            if isinstance(value, np.ndarray) and not value.flags.c_contiguous:
+                raise ConfigError(
+                    f"{self.kind} {self.name}: an array of prepare() has gaps",
+                    hint="numpy.ascontiguousarray closes them.",
+                )
             words[index] = value.ctypes.data if isinstance(value, np.ndarray) else value
         return Context(words.ctypes.data, (words, *values))
 
