@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from punktfunk.cli_bench import bench
+from punktfunk.cli_lab import lab
 from punktfunk.errors import Misuse, PunktfunkError
 
 DONE, FAILED, MISUSE, INTERRUPTED = 0, 1, 2, 130
@@ -33,6 +35,8 @@ config = typer.Typer(help="Settings: show, path, check.", rich_markup_mode=None,
 app.add_typer(clients, name="clients")
 app.add_typer(apps, name="apps")
 app.add_typer(config, name="config")
+app.add_typer(bench, name="bench")
+app.add_typer(lab, name="lab")
 
 State = Annotated[
     Path | None,

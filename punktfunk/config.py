@@ -82,6 +82,10 @@ class Settings(_Frozen):
         default_factory=paths.default_state_folder,
         description="folder of the host key and the paired clients",
     )
+    lab_folder: Folder = Field(
+        default_factory=paths.lab_folder,
+        description="folder of a researcher's own variants; see docs/lab.md",
+    )
     display: Literal["auto", "sway", "attach", "testcard"] = Field(
         default="auto",
         description="source of the picture: a private sway, an output in your running sway, or a test card",

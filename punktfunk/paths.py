@@ -2,6 +2,7 @@
 
     state    host key, certificate, paired clients, app catalogue    $XDG_STATE_HOME/punktfunk, or --state
     config   config.toml                                             $XDG_CONFIG_HOME/punktfunk
+             lab/, a researcher's own variants
     cache    compiled kernels                                        $XDG_CACHE_HOME/punktfunk
     runtime  journal of outputs and processes, lock                  $XDG_RUNTIME_DIR/punktfunk
 
@@ -37,6 +38,11 @@ def config_file() -> Path:
     """Find the settings of this user; ``PUNKTFUNK_CONFIG`` names another file."""
     named = os.environ.get("PUNKTFUNK_CONFIG", "")
     return Path(named).expanduser() if named else _xdg("XDG_CONFIG_HOME", ".config") / "config.toml"
+
+
+def lab_folder() -> Path:
+    """Folder of a researcher's own variants, unless ``lab_folder`` or ``--folder`` says otherwise."""
+    return _xdg("XDG_CONFIG_HOME", ".config") / "lab"
 
 
 def cache_folder() -> Path:

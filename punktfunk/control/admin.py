@@ -8,6 +8,10 @@
     clients.rename   client, name                 name, fingerprint
     clients.remove   client                       name, fingerprint
     apps.list        -                            apps: app_id, title, command
+    lab.swap         kind, name, folder           kind, name, number, before: from the next frame on
+    lab.frames       -                            frames: times, bytes, and the variants that made each
+    lab.compare      kind, name, folder,          number, frames: its number, ns to first and last datagram,
+                     seconds, turn_s              bytes of each, default and variant taking turns
     status           -                            what the host says of itself
     stop             -                            nothing: the host ends gracefully
 
@@ -33,6 +37,7 @@ import trio
 from punktfunk.control.apps import Catalogue
 from punktfunk.control.complaints import Complaints
 from punktfunk.control.gamestream.pairing_desk import PairingDesk, Stage
+from punktfunk.control.lab import LabDesk
 from punktfunk.control.listeners import ConnectionGate, Place, serve_gated
 from punktfunk.control.trust import ClientBook, PairedClient
 from punktfunk.errors import EnvironmentProblem, PunktfunkError, RemoteProtocolError
@@ -61,7 +66,9 @@ class AdminHost(Protocol):
 class AdminDesk:
     """Answers requests, whichever way they came: the socket's, or a terminal's of the host itself."""
 
-    def __init__(self, host: AdminHost, pairing: PairingDesk, book: ClientBook, catalogue: Catalogue) -> None:
+    def __init__(
+        self, host: AdminHost, pairing: PairingDesk, book: ClientBook, catalogue: Catalogue, lab: LabDesk
+    ) -> None:
         self._host = host
         self._pairing = pairing
         self._book = book
@@ -75,6 +82,7 @@ class AdminDesk:
             "apps.list": self._list_apps,
             "status": self._status,
             "stop": self._stop,
+            **lab.verbs(),
         }
 
     async def answer(self, request: Mapping[str, str]) -> Result:

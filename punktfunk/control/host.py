@@ -43,6 +43,7 @@ from punktfunk.control.gamestream.streaming import Planes
 from punktfunk.control.gamestream.tls import build_server_context
 from punktfunk.control.identity import Identity, load_identity
 from punktfunk.control.kernels import warm_kernels
+from punktfunk.control.lab import LabDesk
 from punktfunk.control.listeners import ConnectionGate, open_tcp, serve_gated
 from punktfunk.control.lock import state_lock
 from punktfunk.control.pairing_prompt import PairingAnnouncer, read_pins
@@ -225,7 +226,8 @@ class _Host:
         desk = PairingDesk(state.identity, state.book, notify=announcer.note)
         app = make_app(service, desk, state.book)
         nursery.start_soon(serve_http, app, tcp[0], tcp[1], build_server_context(state.identity))
-        admin = AdminDesk(self, desk, state.book, state.catalogue)
+        lab = LabDesk(lambda: self._sessions.video if self._sessions is not None else None)
+        admin = AdminDesk(self, desk, state.book, state.catalogue, lab)
         await nursery.start(serve_admin, paths.admin_socket(self._settings.state), admin)
         nursery.start_soon(read_pins, sys.stdin, admin, self._report)
 

@@ -12,17 +12,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
+import numpy as np
+
 from punktfunk.errors import ConfigError
-from punktfunk.measure.paired import Row, verdict
+from punktfunk.measure.paired import Row, paired, verdict
 
 COMPILE_S: Final = 120.0
 STEP_S: Final = 20.0
 """A shape takes milliseconds, and a comparison of one a second or two."""
 _SEED: Final = 20240229
 _LAST_WORDS: Final = 600
+
+LEAST_PAIRS: Final = 10
 
 Note = Callable[[str], None]
 
@@ -50,6 +57,41 @@ def compare(folder: Path, kind: str, name: str, shapes: Sequence[str], rounds: i
         else:
             note(answer["now"])
     return rows
+
+
+def live_rows(kind: str, number: int, frames: Sequence[Sequence[int]]) -> list[Row]:
+    """Compare what the frames of a live comparison recorded.
+
+    frames   number of the variant, ns from encoded to first and to last datagram, bytes; in order
+
+    Neighbouring turns make a pair: the median of one frame's time in each. ConfigError for fewer than ten.
+    """
+    ours_and_default = [frame for frame in frames if frame[0] in (0, number)]
+    turns = [(key, list(run)) for key, run in groupby(ours_and_default, key=itemgetter(0))]
+    pairs = [
+        (two, one) if first == number else (one, two)
+        for (first, one), (_, two) in zip(turns[::2], turns[1::2], strict=False)
+    ]
+    if len(pairs) < LEAST_PAIRS:
+        raise ConfigError(
+            f"{len(frames)} frames in {len(turns)} turns are too few to compare",
+            hint="Let it last longer with --seconds, or let the picture move.",
+        )
+    sizes = (f"{median(frame[3] for pair in pairs for frame in pair[side]):.0f}" for side in (1, 0))
+    about = " and ".join(sizes)
+    return [
+        paired(
+            f"lab {kind}",
+            f"encoded to {what} datagram, frames of {about} bytes",
+            "us",
+            "default",
+            *(
+                np.array([median(frame[column] for frame in pair[side]) / 1e3 for pair in pairs])
+                for side in (0, 1)
+            ),
+        )
+        for what, column in (("first", 1), ("last", 2))
+    ]
 
 
 def judged(row: Row) -> str:

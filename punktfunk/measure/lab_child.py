@@ -15,7 +15,7 @@ import os
 import resource
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -60,9 +60,12 @@ def main(verb: str, folder: str, kind: str, name: str, options: str) -> None:
             print(json.dumps(step), file=answers, flush=True)
 
 
+_VERBS: dict[str, Callable[..., Iterator[dict[str, Any]]]] = {"check": check, "compare": compare}
+
+
 def _steps(verb: str, folder: Path, kind: str, name: str, options: Any) -> Iterator[dict[str, Any]]:
     try:
-        yield from {"check": check, "compare": compare}[verb](folder, kind, name, **options)
+        yield from _VERBS[verb](folder, kind, name, **options)
     except PunktfunkError as error:
         yield {"problem": str(error), "hint": error.hint}
     except Exception:  # noqa: BLE001  a researcher's file may raise anything, and its author reads it

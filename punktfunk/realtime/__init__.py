@@ -8,9 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from punktfunk.realtime.audio import AudioLink as AudioLink
+    from punktfunk.realtime.code8 import Code8 as Code8
+    from punktfunk.realtime.code16 import Code16 as Code16
     from punktfunk.realtime.encode.probe import EncoderReport as EncoderReport
     from punktfunk.realtime.encode.probe import Refusal as Refusal
     from punktfunk.realtime.encode.probe import probe_encoders as probe_encoders
+    from punktfunk.realtime.instruments import RowSender as RowSender
+    from punktfunk.realtime.instruments import aligned_rows as aligned_rows
+    from punktfunk.realtime.instruments import copying as copying
+    from punktfunk.realtime.instruments import deciding_code as deciding_code
+    from punktfunk.realtime.instruments import decoding as decoding
+    from punktfunk.realtime.instruments import encoding as encoding
+    from punktfunk.realtime.instruments import matrix_code as matrix_code
+    from punktfunk.realtime.instruments import sealing as sealing
     from punktfunk.realtime.pipeline import Pipeline as Pipeline
     from punktfunk.realtime.thread import Placement as Placement
     from punktfunk.realtime.thread import prepare_process as prepare_process
@@ -25,6 +35,7 @@ if TYPE_CHECKING:
     from punktfunk.realtime.warm import self_check as self_check
     from punktfunk.realtime.warm import simd_mode as simd_mode
     from punktfunk.realtime.workshop.files import VariantFile as VariantFile
+    from punktfunk.realtime.workshop.files import check_name as check_name
     from punktfunk.realtime.workshop.files import find_variant as find_variant
     from punktfunk.realtime.workshop.files import find_variants as find_variants
     from punktfunk.realtime.workshop.loading import is_checked as is_checked
@@ -34,25 +45,36 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AudioLink",
+    "Code8",
+    "Code16",
     "EncoderReport",
     "Pipeline",
     "Placement",
     "Refusal",
+    "RowSender",
     "Variant",
     "VariantFile",
     "WarmStep",
+    "aligned_rows",
     "cache_problems",
     "can_stream",
+    "check_name",
     "check_variant",
     "compile_in_child",
+    "copying",
+    "deciding_code",
+    "decoding",
+    "encoding",
     "find_variant",
     "find_variants",
     "is_checked",
     "is_warm",
     "load_checked",
+    "matrix_code",
     "prepare_process",
     "probe_encoders",
     "runnable_modes",
+    "sealing",
     "self_check",
     "simd_mode",
     "trials",
@@ -61,25 +83,36 @@ __all__ = [
 
 _HOMES = {
     "AudioLink": "audio",
+    "Code16": "code16",
+    "Code8": "code8",
     "EncoderReport": "encode.probe",
     "Pipeline": "pipeline",
     "Placement": "thread",
     "Refusal": "encode.probe",
+    "RowSender": "instruments",
     "Variant": "variants",
     "VariantFile": "workshop.files",
     "WarmStep": "warm",
+    "aligned_rows": "instruments",
     "cache_problems": "warm",
     "can_stream": "warm",
+    "check_name": "workshop.files",
     "check_variant": "workshop.trials",
     "compile_in_child": "warm",
+    "copying": "instruments",
+    "deciding_code": "instruments",
+    "decoding": "instruments",
+    "encoding": "instruments",
     "find_variant": "workshop.files",
     "find_variants": "workshop.files",
     "is_checked": "workshop.loading",
     "is_warm": "warm",
     "load_checked": "workshop.loading",
+    "matrix_code": "instruments",
     "prepare_process": "thread",
     "probe_encoders": "encode.probe",
     "runnable_modes": "warm",
+    "sealing": "instruments",
     "self_check": "warm",
     "simd_mode": "warm",
     "trials": "workshop.trials",

@@ -19,6 +19,7 @@ from punktfunk.control.admin_client import HostRefused
 from punktfunk.control.apps import AppSpec, load_catalogue
 from punktfunk.control.gamestream.pairing_desk import PairingDesk
 from punktfunk.control.identity import load_identity
+from punktfunk.control.lab import LabDesk
 from punktfunk.control.trust import ClientBook
 from punktfunk.errors import EnvironmentProblem, RemoteProtocolError
 
@@ -50,7 +51,7 @@ def run_admin(identity, tmp_path):
     async def run():
         host, book = Host(), ClientBook(tmp_path)
         catalogue = load_catalogue(tmp_path, [AppSpec("Chess", ["chess", "--full screen"])])
-        desk = AdminDesk(host, PairingDesk(identity, book), book, catalogue)
+        desk = AdminDesk(host, PairingDesk(identity, book), book, catalogue, LabDesk(lambda: None))
         path = tmp_path / "admin.sock"
         async with trio.open_nursery() as nursery:
             await nursery.start(serve_admin, path, desk)

@@ -10,7 +10,7 @@ that nobody waits for any more is ended. What a run is: ``runs``.
 import logging
 from dataclasses import dataclass
 from itertools import count
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -20,6 +20,9 @@ from punktfunk.control.gamestream.runs import LaunchRefused, Means, Run
 from punktfunk.control.gamestream.stream import MediaPorts, Peer, Stream
 from punktfunk.plan import AudioSource, Mode
 from punktfunk.wire.gamestream.launch import LaunchRequest
+
+if TYPE_CHECKING:
+    from punktfunk.realtime import Pipeline
 
 __all__ = ["LaunchRefused", "SessionRules", "Sessions"]
 
@@ -75,6 +78,11 @@ class Sessions:
     def stream(self) -> Stream | None:
         """The stream that is going on or about to start, if any."""
         return self.run.live_stream if self.run is not None else None
+
+    @property
+    def video(self) -> "Pipeline | None":
+        """The pipeline of the stream, while its threads run."""
+        return self.stream.video if self.stream is not None else None
 
     def pending_for(self, address: str) -> Stream | None:
         """Find the stream whose RTSP conversation a client at ``address`` may continue."""

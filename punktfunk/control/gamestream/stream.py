@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from punktfunk.control.gamestream.enet_driver import EnetEndpoint
+    from punktfunk.realtime import Pipeline
     from punktfunk.wire.enet.events import PeerId
 
 logger = logging.getLogger(__name__)
@@ -106,6 +107,7 @@ class Stream:
         self.end_message: int | None = None
         self.failed = False
         self.request_idr: Callable[[], None] = do_nothing
+        self.video: Pipeline | None = None
         self._offer = offer
         self._sound = sound
         self._ports = ports

@@ -126,6 +126,8 @@ async def _run_agreed(
         stack.enter_context(to_audio.followed_by(sound.set_destination))
         stack.callback(setattr, stream, "request_idr", do_nothing)
         stream.request_idr = pipeline.request_idr
+        stack.callback(setattr, stream, "video", None)
+        stream.video = pipeline
         report(describe_start(stream, agreement))
         for placement in (*pipeline.placements(), sound.placement()):
             if placement is not None:
