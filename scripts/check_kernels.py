@@ -14,13 +14,29 @@ REALTIME = ROOT / "punktfunk" / "realtime"
 TESTS = ROOT / "tests" / "realtime"
 
 # no kernels in there
-SUPPORT = {"__init__", "atomics", "cache", "calls", "jit", "layout", "simd", "system", "views"}
+SUPPORT = {
+    "__init__",
+    "atomics",
+    "cache",
+    "calls",
+    "jit",
+    "layout",
+    "layout8",
+    "simd",
+    "strips8",
+    "system",
+    "views",
+}
 MODEL_TESTS = {
     "frame": TESTS / "send" / "test_sender.py",
+    "futex": TESTS / "kernels" / "test_futex.py",
     "mailbox": TESTS / "kernels" / "test_mailbox.py",
     "pace": TESTS / "kernels" / "test_pace.py",
     "repeat": TESTS / "kernels" / "test_repeat.py",
     "ring": TESTS / "kernels" / "test_ring.py",
+    "receive": TESTS / "kernels" / "test_receive.py",
+    "slots": TESTS / "kernels" / "test_slots.py",
+    "trials": TESTS / "test_timing.py",
     "send_loop": TESTS / "send" / "test_sender.py",
     "udp": TESTS / "kernels" / "test_udp.py",
 }

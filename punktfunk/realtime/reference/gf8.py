@@ -92,3 +92,18 @@ def multiply_rows(
         for i in range(data_count):
             part[data_count + j] ^= every[coefficients[j, i]][part[i]]
     return 0
+
+
+def powers() -> U8:
+    """Powers of the element 2, which generates the group: (255,)."""
+    table = [1]
+    while len(table) < 255:
+        table.append(multiply(table[-1], 2))
+    return np.array(table, np.uint8)
+
+
+def logarithms() -> U8:
+    """Exponent of every element as a power of 2: (256,); that of 0, which is none, stands as 0."""
+    table = np.zeros(256, np.uint8)
+    table[powers()] = np.arange(255)
+    return table
