@@ -12,6 +12,7 @@ from pathlib import Path
 from punktfunk.errors import EnvironmentProblem
 from punktfunk.measure.paired import Row
 
+_GIGABYTES = {"ns": 1.0, "us": 1e-3}  # a byte in that time, as GB/s
 _HEADINGS = ("case", "ours", "min", "GB/s", "baseline", "min", "ratio", "95 % interval", "floor", "against")
 
 
@@ -55,7 +56,7 @@ def _line(cells: Sequence[str], shown: Iterable[int], widths: dict[int, int]) ->
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    rate = f"{row.work_bytes / row.ours / 1e3:.2f}" if row.work_bytes and row.unit == "us" else ""
+    rate = f"{row.work_bytes / row.ours * _GIGABYTES[row.unit]:.2f}" if row.work_bytes else ""
     return (
         row.case,
         f"{_number(row.ours)} {row.unit}".rstrip(),

@@ -7,7 +7,7 @@ entry. Arrays are checked here, once, because an entry sees only addresses.
 import socket
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import llvmlite.binding
 import numpy as np
@@ -16,6 +16,10 @@ from numpy.typing import NDArray
 from punktfunk.errors import EnvironmentProblem, LocalProtocolError
 from punktfunk.realtime.kernels import layout, udp
 from punktfunk.realtime.kernels.repeat import repeat_entry, repeat_send
+
+if TYPE_CHECKING:
+    from punktfunk.realtime.code8 import Code8
+    from punktfunk.realtime.code16 import Code16
 
 U8 = NDArray[np.uint8]
 _ALIGNMENT_BYTES = 64
@@ -95,6 +99,25 @@ def decoding(code: ErasureCode, data: U8, parity: U8, present: U8) -> Repeated:
         raise LocalProtocolError(f"{present.shape} flags do not say which of {shape[0]}:{shape[1]} are there")
     arguments = (code.context, *_place(data), *_place(parity), present.ctypes.data, *shape)
     return Repeated(code.decode_address, arguments, (code, data, parity, present))
+
+
+def matrix_code(data_count: int, parity_count: int, shard_bytes: int) -> "Code8":
+    """GameStream's code by its matrix alone, whatever the shape: what the transform is compared with."""
+    from punktfunk.realtime.code8 import Code8
+    from punktfunk.realtime.reference import gf8
+
+    coefficients = np.zeros((parity_count, data_count), np.uint8)
+    gf8.fill_cauchy(coefficients, data_count, parity_count, gf8.inverses())
+    return Code8(data_count, parity_count, shard_bytes, matrix=coefficients)
+
+
+def deciding_code(data_count: int, parity_count: int, shard_bytes: int, decoder: str) -> "Code16":
+    """Make a ``Code16`` that decodes in one way, or in the way that its cost model chooses (``auto``)."""
+    from punktfunk.realtime.code16 import Code16
+
+    if decoder != "auto":
+        raise EnvironmentProblem(f"decoder {decoder} cannot be forced")
+    return Code16(data_count, parity_count, shard_bytes)
 
 
 def _shape(data: U8, parity: U8) -> tuple[int, int, int]:
