@@ -6,12 +6,13 @@ one work area, so one thread uses it at a time.
 
 import ctypes
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from punktfunk.errors import LocalProtocolError, UnsupportedShape
+from punktfunk.errors import LocalProtocolError, TooFewShards, UnsupportedShape
 from punktfunk.realtime.kernels import layout, layout16
 from punktfunk.realtime.kernels.butterfly import STRIP_BYTES
 from punktfunk.realtime.kernels.encode16 import encode as default_encode
@@ -92,6 +93,44 @@ class Code16:
         if code:
             counts = f"{data.shape[0]} data and {parity.shape[0]} parity shards"
             raise UnsupportedShape(f"no code over GF(2^16) for {counts} of {size} bytes ({code})")
+
+    @cached_property
+    def decode_address(self) -> int:
+        """Address of the decoder; the first to ask has its kernels loaded and its memory allocated."""
+        from punktfunk.realtime.decoder16 import equip
+
+        return equip(self._words, self._keep, self.data_max, self.parity_max, self.shard_bytes)
+
+    def decode(self, data: U8, parity: U8, present: U8) -> int:
+        """Write the missing rows of ``data`` (k, n) from ``parity`` (m, n), bytes; how many were missing.
+
+        ``present`` (k + m,) is 1 for every shard that is there, data first. TooFewShards, with nothing
+        written, if fewer than k are; UnsupportedShape and LocalProtocolError as for ``encode``.
+        """
+        size = _same_row_bytes(data, parity)
+        (data_count, parity_count), total = (data.shape[0], parity.shape[0]), data.shape[0] + parity.shape[0]
+        if not data.flags.writeable:
+            raise LocalProtocolError("missing data is written, so it must be writable")
+        if present.dtype != np.uint8 or present.shape != (total,) or not present.flags.c_contiguous:
+            raise LocalProtocolError(f"what is present is an array of {total} bytes, not {present.shape}")
+        self._check(data_count, parity_count, size)
+        code = self._decode(
+            self.context, *_place(data), *_place(parity), present.ctypes.data, data_count, parity_count, size
+        )
+        if code == layout.TOO_FEW_SHARDS:
+            have = int(np.count_nonzero(present))
+            raise TooFewShards(
+                f"{have} of {data_count + parity_count} shards are not enough for {data_count}"
+            )
+        if code < 0:
+            raise UnsupportedShape(
+                f"no code for {data_count} data and {parity_count} parity shards of {size} bytes ({code})"
+            )
+        return code
+
+    @cached_property
+    def _decode(self) -> Callable[..., int]:
+        return entry_at(self.decode_address, 9)
 
     def _check(self, data_count: int, parity_count: int, size: int) -> None:
         if data_count > self.data_max or parity_count > self.parity_max or size > self.shard_bytes:
