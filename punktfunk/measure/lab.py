@@ -12,10 +12,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryFile
 from typing import Any, Final
 
 import numpy as np
@@ -118,13 +120,16 @@ def _child(
     """Run the child and give its answers but the last, which ends well or raises ConfigError."""
     command = [sys.executable, "-m", "punktfunk.measure.lab_child", verb, str(folder), kind, name]
     who, last = f"{kind} {name}", "compiling"
-    with subprocess.Popen(
-        [*command, json.dumps(options)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,  # so that what it may have started ends with it
-    ) as child:
+    with (
+        TemporaryFile() as complaints,
+        subprocess.Popen(
+            [*command, json.dumps(options)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            start_new_session=True,  # so that what it may have started ends with it
+        ) as child,
+    ):
         try:
             for answer in _answers(child, step_s):
                 if "done" in answer:
@@ -133,16 +138,20 @@ def _child(
                     raise ConfigError(f"{who}: {_while(last)}{answer['problem']}", hint=answer["hint"])
                 last = answer.get("now", last)
                 yield answer
+            code = child.wait(step_s)
+        except subprocess.TimeoutExpired:
+            raise ConfigError(f"{who}: {_while(last)}it closed its output and went on") from None
         except TimeoutError as error:
             raise ConfigError(
                 f"{who}: {_while(last)}it did not return within {error} s, and was stopped",
                 hint="An endless loop? The host was not touched.",
             ) from None
-        finally:
-            _end(child)
-        assert child.stderr
-        words = child.stderr.read().decode("utf-8", "replace").strip()[-_LAST_WORDS:]
-    raise ConfigError(f"{who}: {_while(last)}{_death(child.returncode)}", hint=words)
+        finally:  # it has nothing left to do, or must not do it
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+        complaints.seek(0)
+        words = complaints.read().decode("utf-8", "replace").strip()[-_LAST_WORDS:]
+        raise ConfigError(f"{who}: {_while(last)}{_death(code)}", hint=words)
 
 
 def _answers(child: "subprocess.Popen[bytes]", step_s: float) -> Iterator[dict[str, Any]]:
@@ -163,14 +172,6 @@ def _answers(child: "subprocess.Popen[bytes]", step_s: float) -> Iterator[dict[s
             yield json.loads(line)
         limit_s = step_s
         deadline_s = time.monotonic() + limit_s
-
-
-def _end(child: "subprocess.Popen[bytes]") -> None:
-    """Kill what still runs; a child that has said its last word gets a moment to end by itself."""
-    try:
-        child.wait(1)
-    except subprocess.TimeoutExpired:
-        os.killpg(child.pid, signal.SIGKILL)
 
 
 def _while(last: str) -> str:

@@ -70,10 +70,11 @@ ARGUMENTS: Final = {
 DEFAULT_ENTRIES: Final = {
     "fec8": ("rs8", "encode"),
     "fec16": ("encode16", "encode"),
+    "seal": ("evp", "seal"),
     "pace": ("pace", "deadline"),
-    "decode": ("leopard_decode", "choose"),
+    "decode": ("choose16", "choose"),
 }
-"""Kernel module and name of each default. Sealing has several; ``Cipher`` chooses by the CPU."""
+"""Kernel module and name of each default. Of several seals it is libcrypto's, which every CPU can run."""
 
 _I64 = ir.IntType(64)
 

@@ -24,7 +24,7 @@ from punktfunk.errors import ConfigError
 from punktfunk.realtime.kernels.layout import CODE_OWN
 
 KINDS: Final = ("fec8", "fec16", "seal", "pace", "decode")
-_CODES: Final = ("fec8", "fec16", "decode")
+_CODES: Final = ("fec8", "fec16")
 DEFAULT: Final = "default"
 DEFAULT_NUMBER: Final = 0
 FIRST_OWN_NUMBER: Final = 256
@@ -73,7 +73,7 @@ class Variant:
         values = self.prepare() if self.prepare else ()
         words = np.zeros(CODE_OWN + len(values), np.int64)
         if self.kind in _CODES and default_context:
-            words[:_SHARED_WORD_COUNT] = _words_at(default_context, _SHARED_WORD_COUNT)
+            words[:_SHARED_WORD_COUNT] = words_at(default_context, _SHARED_WORD_COUNT)
         words[CODE_DEFAULT] = default_context
         for index, value in enumerate(values, CODE_OWN):
             if isinstance(value, np.ndarray) and not value.flags.c_contiguous:
@@ -96,5 +96,6 @@ def unpack_numbers(packed: int) -> dict[str, int]:
     return {part: packed >> shift & 0xFFFF for part, shift in (("fec", 0), ("seal", 16), ("pace", 32))}
 
 
-def _words_at(address: int, count: int) -> NDArray[np.int64]:
+def words_at(address: int, count: int) -> NDArray[np.int64]:
+    """View the words at an address."""
     return np.ctypeslib.as_array((ctypes.c_int64 * count).from_address(address))

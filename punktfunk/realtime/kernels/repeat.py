@@ -21,19 +21,21 @@ def repeat_entry(address: int, words: I64, times: int) -> int:
     """Call an entry ``times`` times with the same arguments; its last result, or the first below zero.
 
     address   of an entry, or of a C function of as many 64-bit arguments
-    words     (3,), (8,), (9,) or (10,)   the arguments; BAD_SIZE for any other count
+    words     (3,), (5,), (8,), (9,) or (10,)   the arguments; BAD_SIZE for any other count
     times     how often; none at all answers 0
 
     The caller vouches for every address in ``words``. Nothing is hoisted out of the loop, as the compiler
     knows nothing of a function behind an address.
     """
-    if words.size not in (3, 8, 9, 10):
+    if words.size not in (3, 5, 8, 9, 10):
         return BAD_SIZE
     result: int = int64(0)
     for _ in range(times):
         a, b, c = words[0], words[1], words[2]
         if words.size == 3:
             result = call_address(address, (a, b, c))
+        elif words.size == 5:
+            result = call_address(address, (a, b, c, words[3], words[4]))
         else:
             d, e, f, g, h = words[3], words[4], words[5], words[6], words[7]
             if words.size == 8:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from punktfunk.errors import UnsupportedShape
+from punktfunk.realtime.kernels.repeat import repeat_entry
 from punktfunk.realtime.variants import Context, Variant
-from punktfunk.realtime.workshop.calls import call_repeatedly
 
 Work = Callable[[int], object]
 """Does the same thing so many times in a row."""
@@ -33,7 +33,7 @@ def repeated_at(address: int, context: int, arguments: Sequence[int], *kept: obj
     words = np.array([context, *arguments], np.int64)
 
     def work(count: int) -> object:
-        code = call_repeatedly(address, words, count)
+        code = repeat_entry(address, words, count)
         if code < 0:
             raise UnsupportedShape(f"the entry answered {code}")
         return kept
