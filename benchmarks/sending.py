@@ -100,35 +100,13 @@ class PythonSender(VideoSender):
 
     def run(self) -> None:
         """Do what ``send_loop`` does, in Python."""
-        from punktfunk.realtime.kernels import udp
-        from punktfunk.realtime.kernels.frame import send_frame
-        from punktfunk.realtime.kernels.mailbox import read_destination
-        from punktfunk.realtime.kernels.ring import pop
-        from punktfunk.realtime.reference import gf8
-        from punktfunk.wire.gamestream.video_blocks import FRAME_HEADER_BYTES
-
-        record = np.zeros(layout.RECORD_HEADER_WORD_COUNT, np.int64)
-        blocks = np.zeros((4, 3), np.int64)
-        coefficients = np.zeros((255, 255), np.uint8)
-        inverses, tables = gf8.inverses(), gf8.tables()
-        address = np.zeros(layout.ADDRESS_WORD_COUNT, np.int64)
-        messages = np.zeros(udp.MESSAGE_WORD_COUNT, np.int64)
         poll = select.poll()
         poll.register(self._doorbell, select.POLLIN)
         while not self._words[layout.WORD_STOP]:
-            frame_bytes = pop(self._ring.words, self._ring.storage, record, self._frame, FRAME_HEADER_BYTES)
-            if frame_bytes == layout.EMPTY:
+            if not self.send_next():
                 poll.poll(500)
                 with contextlib.suppress(BlockingIOError):
                     os.eventfd_read(self._doorbell)
-                continue
-            read_destination(self._words, address)
-            if self._words[layout.WORD_FIRST_SEQUENCE] < 0:
-                self._words[layout.WORD_FIRST_SEQUENCE] = record[layout.RECORD_SEQUENCE]
-            send_frame(
-                self._words, self._ring.words, record, blocks, self._frame, frame_bytes, self._packets,
-                coefficients, inverses, tables, address, messages, self._counters, self._latencies,
-            )  # fmt: skip
 
 
 @contextlib.contextmanager

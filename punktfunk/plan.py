@@ -117,6 +117,28 @@ class SendPlan:
     frame_interval_ns: int
 
 
+class MediaCipher(Enum):
+    """What seals punktfunk/1's datagrams; the value is the name that ``realtime.ciphers`` has for it."""
+
+    AES_128_GCM = "aes-128-gcm"
+    CHACHA20_POLY1305 = "chacha20-poly1305"
+
+
+@dataclass(frozen=True, slots=True)
+class NativeSendPlan:
+    """How access units become punktfunk/1 datagrams: the numbers of Welcome."""
+
+    shard_bytes: int  # P, even; datagrams are P + 64, or P + 40 in clear
+    data_max: int  # K max: data shards of a full block
+    fec_scheme: int  # 0 GF(2^8), 1 GF(2^16)
+    fec_percent: int  # of Welcome, which bounds the blocks; the live percentage starts with it
+    cipher: MediaCipher
+    encryption_key: bytes | None  # 16 bytes for AES, 32 for ChaCha20; None, for tests, sends in clear
+    salt: bytes  # 4 bytes in front of every nonce
+    pacing: Pacing
+    frame_interval_ns: int
+
+
 @dataclass(frozen=True, slots=True)
 class RealtimePlan:
     """What the machine lets the sending thread have."""

@@ -22,6 +22,7 @@ SUPPORT = {
     "jit",
     "layout",
     "layout8",
+    "rows",
     "simd",
     "strips8",
     "system",
@@ -30,7 +31,9 @@ SUPPORT = {
 MODEL_TESTS = {
     "frame": TESTS / "send" / "test_sender.py",
     "futex": TESTS / "kernels" / "test_futex.py",
+    "group": TESTS / "send" / "test_native_sender.py",
     "mailbox": TESTS / "kernels" / "test_mailbox.py",
+    "native_frame": TESTS / "send" / "test_native_sender.py",
     "pace": TESTS / "kernels" / "test_pace.py",
     "repeat": TESTS / "kernels" / "test_repeat.py",
     "ring": TESTS / "kernels" / "test_ring.py",
@@ -42,11 +45,13 @@ MODEL_TESTS = {
 }
 # Reached only through these; their datagrams are what the test reads back.
 THROUGH = {
-    "send_frame": "run",
-    "send_block": "run",
-    "protect_block": "run",
+    "begin_frame": "what_a_variant_is_called_with",
     "note_frame": "latencies",
-    "send_loop": "run",
+    "send_frame": "streaming",
+    "send_group": "textbook",
+    "send_loop": "streaming",
+    "send_native_frame": "native",
+    "send_next": "streaming",
 }
 
 Functions = dict[str, ast.FunctionDef]

@@ -22,6 +22,7 @@ SEND_COUNTERS: Final = {
     "late_frames": layout.COUNT_LATE_FRAMES,
     "seal_failures": layout.COUNT_SEAL_FAILURES,
     "unpaced_frames": layout.COUNT_UNPACED_FRAMES,
+    "fec_failures": layout.COUNT_FEC_FAILURES,
 }
 """Name of every counter of the sending kernel, and its place in the array."""
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from punktfunk.realtime.encode.base import Encoder, OpenEncoder
     from punktfunk.realtime.encode.picture import Picture
     from punktfunk.realtime.send.sender import VideoSender
+    from punktfunk.realtime.variants import Variant
 
 LEAST_CAPACITY_BYTES: Final = 1 << 21
 CAPACITY_FRAMES: Final = 16
@@ -160,6 +161,14 @@ class Pipeline:
         """Change the parity from the next frame on."""
         if self._sender:
             self._sender.set_fec_percent(percent)
+
+    def swap(self, kind: str, variant: "Variant | None") -> None:
+        """Make frames by ``variant``, or with None by the default, from the next frame on.
+
+        LocalProtocolError for a kind that this stream has no use for.
+        """
+        if self._sender:
+            self._sender.swap(kind, variant)
 
     def counters(self) -> dict[str, int]:
         """Every count of capture, encoder and sender; after ``stop`` the last ones."""

@@ -20,6 +20,8 @@ def agrees(random: np.random.Generator) -> bool:
     agrees &= same(
         pack.cut_block, slow_pack.cut_block, (packets,), 32, 1024, 6, frame, 100, 4900, 0xFFFFFE, 1
     )
+    nonces = np.zeros((12, 16), np.uint8)
+    agrees &= same(pack.write_prefixes, slow_pack.write_prefixes, (packets,), 12, 0xFFFFFFFA, 0x1FFFE, nonces)
     return agrees & same(
         pack.finish_block, slow_pack.finish_block, (packets,), 32, 9, 12, 33, 0x301, 1 << 20, 1 << 31, 0x1FFFE
     )

@@ -13,6 +13,7 @@ STOPPED = -1004
 SOCKET_FAILED = -1005
 UNSUPPORTED_SHAPE = -1006
 TOO_FEW_SHARDS = -1007
+FEC_FAILED = -1009
 
 # Ring words. Positions count 8-byte words, never wrap, and are masked for use.
 RING_HEAD = 0  # producer
@@ -39,9 +40,7 @@ WORD_DESTINATION_VERSION = 24  # control; odd while the words after it change, 0
 WORD_DESTINATION_BYTES = 25  # length of the socket address
 WORD_DESTINATION = 26  # 32 bytes: sockaddr_in or sockaddr_in6
 DESTINATION_WORD_COUNT = 5  # length and address
-ADDRESS_WORD_COUNT = (
-    16  # the kernel's own: destination in use, room for the next, pacing of the frame in hand
-)
+ADDRESS_WORD_COUNT = 16  # the kernel's own: destination in use, room for the next
 WORD_SOCKET = 32  # constants of the session, written before the kernel starts
 WORD_DOORBELL = 33
 WORD_PACKET_BYTES = 34
@@ -54,8 +53,6 @@ WORD_DATAGRAM_SEQUENCE = 40  # kernel: unwrapped sequence number and GCM counter
 WORD_FIRST_SEQUENCE = 41  # kernel: push sequence of the first frame that was sent; -1 before it
 WORD_SEND_MODE = 42  # kernel: SEND_SEGMENTED, SEND_BATCHED or SEND_SINGLE
 WORD_DESTINATION_SEEN = 43  # kernel: the version that its copy of the address has
-WORD_CAUCHY_DATA = 44  # kernel: the counts that the coefficient matrix was made for
-WORD_CAUCHY_PARITY = 45
 WORD_TXTIME = 46  # 1: datagrams may carry a time of departure; the kernel clears it where the socket refuses
 WORD_TRAFFIC_CLASS = 47  # constant: DSCP << 2 of every datagram; 0 sends no mark
 WORD_VARIANTS = 48  # control: address of the VARIANT_* words that the next frame takes
@@ -65,6 +62,7 @@ WORD_DATA_MAX = 58  # data shards of a full block
 WORD_BLOCK_MAX = 59  # data and parity shards that a block may have
 WORD_FEC_SCHEME = 60
 WORD_SALT = 61  # four bytes of the nonce, the first one lowest
+WORD_PAYLOAD_OFFSET = 62  # where the shard stands in a datagram
 SENDER_WORD_COUNT = 64
 
 SEND_SEGMENTED = 0  # one sendmsg with UDP generic segmentation offload
@@ -133,7 +131,11 @@ FRAME_VARIANTS = 16  # kernel, of the frame in hand: address of its variant word
 FRAME_STARTED_NS = 17
 FRAME_WINDOW_NS = 18  # 0 once it is not paced any more
 FRAME_SHARD_TOTAL = 19
-FRAME_WORD_COUNT = 24
+FRAME_PERCENT = 20
+FRAME_HEADER = 24  # kernel: fields of punktfunk/1's packet header, in wire order without magic and version
+FRAME_HEADER_FIELD_COUNT = 12
+FRAME_BLOCKS = 40  # kernel: three words for each of GameStream's four blocks
+FRAME_WORD_COUNT = 56
 
 NONCE_ROW_COUNT = 16  # datagrams that are sealed at a time: they stay in the first-level cache
 

@@ -1,10 +1,10 @@
-"""Waiting inside a kernel until a time; the stop word ends it within milliseconds."""
+"""When datagrams may leave, and waiting until then; the stop word ends a wait within milliseconds."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from punktfunk.realtime.kernels.atomics import load_acquire
-from punktfunk.realtime.kernels.jit import kernel
+from punktfunk.realtime.kernels.jit import entry, kernel
 from punktfunk.realtime.kernels.layout import STOPPED, WORD_STOP
 from punktfunk.realtime.kernels.system import monotonic_ns, sleep_to_ns
 
@@ -25,3 +25,15 @@ def sleep_until(words: NDArray[np.int64], deadline_ns: int) -> int:
         if now_ns >= deadline_ns:
             return 0
         sleep_to_ns(min(deadline_ns, now_ns + _SLICE_NS))
+
+
+@entry("int64(int64, int64, int64, int64, int64)")
+def deadline(_context: int, start_ns: int, window_ns: int, first: int, total: int) -> int:
+    """When the group that begins with datagram ``first`` may leave: datagrams spread evenly over the window.
+
+    _context       not used by this one
+    start_ns       CLOCK_MONOTONIC time at which the frame was begun
+    window_ns      time that the frame may take
+    first, total   datagrams of the frame that went before, and all that it has
+    """
+    return start_ns + window_ns * first // total

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from punktfunk.realtime.kernels.atomics import address_of, copy_bytes
 from punktfunk.realtime.kernels.jit import int64, kernel
-from punktfunk.realtime.kernels.layout import BAD_SIZE, OVERSIZE
+from punktfunk.realtime.kernels.layout import BAD_SIZE, NONCE_BYTES, OVERSIZE
+from punktfunk.realtime.kernels.rows import put_little
 from punktfunk.wire.gamestream.video import (
     EXTRA_FLAG_LONG_TERM_REFERENCE,
     FLAG_END,
@@ -48,6 +49,7 @@ from punktfunk.wire.gamestream.video_blocks import (
     MAX_PERCENT,
     NV_HEADER_BYTES,
 )
+from punktfunk.wire.gamestream.video_encryption import OFFSET_PREFIX_TAG, PREFIX_FIXED_BYTE
 
 U8 = NDArray[np.uint8]
 I64 = NDArray[np.int64]
@@ -240,4 +242,30 @@ def finish_block(
             packets[shard, offset_bytes + OFFSET_FRAME_INDEX + i] = frame_index >> 8 * i & 255
             packets[shard, offset_bytes + OFFSET_FEC_INFO + i] = info >> 8 * i & 255
         packets[shard, offset_bytes + OFFSET_MULTI_FEC_BLOCKS] = blocks
+    return 0
+
+
+@kernel("int64(uint8[:, ::1], int64, int64, int64, uint8[:, ::1])")
+def write_prefixes(packets: U8, count: int, counter: int, frame_index: int, nonces: U8) -> int:
+    """Write what stands before the tag of encrypted datagrams, and the nonce of each row; 0, or BAD_SIZE.
+
+    packets      (>= count, >= 16)   the first sixteen bytes of rows are written
+    count        rows
+    counter      of row 0; never twice under one key
+    frame_index  goes into the prefix in clear
+    nonces       (>= count, 16)   the first twelve bytes of rows are written
+    """
+    if count < 0 or count > packets.shape[0] or count > nonces.shape[0] or counter < 0:
+        return BAD_SIZE
+    if packets.shape[1] < OFFSET_PREFIX_TAG or nonces.shape[1] != NONCE_BYTES:
+        return BAD_SIZE
+    fixed = int64(PREFIX_FIXED_BYTE) << 24 | (frame_index & 0xFFFFFFFF) << 32
+    for row in range(count):
+        # The prefix begins with the nonce; what follows in a row of nonces nobody reads.
+        for at in (
+            address_of(packets) + row * int64(packets.shape[1]),
+            address_of(nonces) + row * int64(NONCE_BYTES),
+        ):
+            put_little(at, counter + row)
+            put_little(at + 8, fixed)
     return 0

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from punktfunk.plan import FrameType
 from punktfunk.realtime.kernels.layout import OVERSIZE
 from punktfunk.wire.gamestream import video, video_blocks
+from punktfunk.wire.gamestream.video_encryption import OFFSET_PREFIX_TAG, build_encrypted
 
 U8 = NDArray[np.uint8]
 I64 = NDArray[np.int64]
@@ -97,4 +98,13 @@ def finish_block(
         ):
             start = offset_bytes + place
             packets[shard, start : start + len(value)] = np.frombuffer(value, np.uint8)
+    return 0
+
+
+def write_prefixes(packets: U8, count: int, counter: int, frame_index: int, nonces: U8) -> int:
+    """Ask the wire for whole datagrams, and keep what stands before the tag."""
+    for row in range(count):
+        sealed = build_encrypted(bytes(16), counter + row, frame_index & 0xFFFFFFFF, b"shard")
+        packets[row, :OFFSET_PREFIX_TAG] = np.frombuffer(sealed[:OFFSET_PREFIX_TAG], np.uint8)
+        nonces[row] = packets[row, :OFFSET_PREFIX_TAG]
     return 0

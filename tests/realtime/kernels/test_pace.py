@@ -1,9 +1,11 @@
+import ctypes
 import time
 
 import numpy as np
 
+from punktfunk.realtime.kernels.jit import address_of_entry
 from punktfunk.realtime.kernels.layout import SENDER_WORD_COUNT, STOPPED, WORD_STOP
-from punktfunk.realtime.kernels.pace import sleep_until
+from punktfunk.realtime.kernels.pace import deadline, sleep_until
 
 
 def test_sleep_until_comes_back_at_its_time_and_not_before() -> None:
@@ -20,3 +22,9 @@ def test_sleep_until_notices_a_stop() -> None:
     began_ns = time.monotonic_ns()
     assert sleep_until(words, began_ns + 60_000_000_000) == STOPPED
     assert time.monotonic_ns() - began_ns < 1_000_000_000
+
+
+def test_deadlines_spread_datagrams_evenly() -> None:
+    when = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 5)(address_of_entry(deadline))
+    times_ns = [when(0, 10**18, 14_000_000, first, 700) for first in range(0, 700, 50)]
+    assert times_ns == list(range(10**18, 10**18 + 14_000_000, 1_000_000))

@@ -87,6 +87,16 @@ def test_finish_block_equals_its_twin(
     assert np.array_equal(ours, theirs)
 
 
+@given(st.integers(0, 9), st.integers(0, 1 << 60), st.integers(0, 1 << 40))
+def test_write_prefixes_equals_its_twin(count: int, counter: int, frame_index: int) -> None:
+    ours, theirs = np.full((9, 40), 3, np.uint8), np.full((9, 40), 3, np.uint8)
+    our_nonces, their_nonces = np.full((9, 16), 3, np.uint8), np.full((9, 16), 3, np.uint8)
+    assert fast.write_prefixes(ours, count, counter, frame_index, our_nonces) == 0
+    assert slow.write_prefixes(theirs, count, counter, frame_index, their_nonces) == 0
+    assert np.array_equal(ours, theirs)
+    assert np.array_equal(our_nonces, their_nonces)
+
+
 def test_wrong_sizes_touch_nothing() -> None:
     packets, frame, blocks = (
         np.full((4, 1040), 7, np.uint8),
@@ -101,6 +111,12 @@ def test_wrong_sizes_touch_nothing() -> None:
     assert fast.cut_block(packets, 0, 16, 4, frame, 0, 100, 0, 0) == BAD_SIZE
     assert fast.finish_block(packets, 0, 4, 5, 20, 0, 1, 0, 0) == BAD_SIZE
     assert fast.finish_block(packets, 1020, 4, 4, 20, 0, 1, 0, 0) == BAD_SIZE
+    nonces = np.zeros((3, 16), np.uint8)
+    assert fast.write_prefixes(packets, 4, 0, 1, nonces) == BAD_SIZE
+    assert fast.write_prefixes(packets, -1, 0, 1, nonces) == BAD_SIZE
+    assert fast.write_prefixes(packets, 3, -1, 1, nonces) == BAD_SIZE
+    assert fast.write_prefixes(packets, 3, 0, 1, nonces[:, :12].copy()) == BAD_SIZE
+    assert fast.write_prefixes(packets[:, :15].copy(), 3, 0, 1, nonces) == BAD_SIZE
     assert (packets == 7).all()
     assert fast.write_frame_header(frame, 8993, 1024, 1, 0) == BAD_SIZE
     assert fast.write_frame_header(frame, 1, 16, 1, 0) == BAD_SIZE

@@ -1,0 +1,234 @@
+import os
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from native_stream import KEY, PLAN, native, plan, variant
+from sender_stream import streaming
+
+from punktfunk.errors import LocalProtocolError, PipelineFailed
+from punktfunk.plan import FrameType, MediaCipher, Pacing
+from punktfunk.realtime.kernels import layout
+from punktfunk.realtime.send.frames import PushStatus
+from punktfunk.realtime.send.native import NativeSender
+from punktfunk.realtime.variants import unpack_numbers
+from punktfunk.wire.native.packet import parse_packet
+
+CHACHA = {"cipher": MediaCipher.CHACHA20_POLY1305, "encryption_key": bytes(range(32))}
+
+
+@pytest.mark.parametrize("secret", [{"encryption_key": None}, {}, CHACHA], ids=["clear", "aes", "chacha"])
+@pytest.mark.parametrize(
+    ("shard_bytes", "data_max", "scheme", "percent"),
+    [
+        (512, 40, 1, 20),
+        (1388, 12, 1, 50),
+        (1408, 4096, 1, 10),
+        (8908, 5, 1, 90),
+        (514, 3, 1, 0),
+        (1408, 20, 0, 20),
+    ],
+)
+def test_datagrams_equal_the_textbook(secret, shard_bytes, data_max, scheme, percent):
+    fields = {"shard_bytes": shard_bytes, "data_max": data_max, "fec_scheme": scheme, "fec_percent": percent}
+    with native(**fields, **secret) as stream:
+        sent = 0
+        for index, size in enumerate((1, 0, shard_bytes, shard_bytes + 1, 100_000)):
+            frame = os.urandom(size)
+            packets = stream.opened(stream.send(frame, user_flags=0x20))
+            assert packets == stream.textbook(frame, index, sent, 0x25)
+            sent += len(packets)
+        assert stream.sender.next_sequence == (0 if stream.plan.encryption_key is None else sent)
+        assert stream.sender.next_stream_sequence == sent
+        counters = stream.sender.counters()
+        assert (counters["frames"], counters["datagrams"], counters["fec_failures"]) == (5, sent, 0)
+
+
+@pytest.mark.parametrize("percent", [0, 1, 33, 90])
+def test_parity_may_change_while_running(percent):
+    with native(percent=percent) as stream:
+        frame = os.urandom(90_000)
+        assert stream.opened(stream.send(frame)) == stream.textbook(frame, 0, 0)
+        for wrong in (-1, 91):
+            with pytest.raises(LocalProtocolError):
+                stream.sender.set_fec_percent(wrong)
+
+
+def test_a_sender_continues_the_stream_of_another():
+    firsts = {
+        "first_sequence": 1 << 40,
+        "first_stream_sequence": (1 << 32) - 2,
+        "first_frame_index": (1 << 32) - 1,
+    }
+    with native(**firsts) as stream:
+        assert stream.sender.next_frame_index == (1 << 32) - 1
+        for index in range(2):
+            datagrams = stream.send(b"frame", FrameType.IDR if index == 0 else FrameType.PREDICTED)
+            headers = [parse_packet(packet)[0] for packet in stream.opened(datagrams)]
+            assert {header.frame_index for header in headers} == {((1 << 32) - 1 + index) % (1 << 32)}
+            assert {header.user_flags for header in headers} == {5 if index == 0 else 1}
+        assert stream.sender.next_sequence == (1 << 40) + 6
+        assert stream.sender.next_stream_sequence == (1 << 32) + 4
+        assert stream.sender.next_frame_index == (1 << 32) + 1
+
+
+def test_frames_before_an_idr_are_dropped():
+    with native() as stream:
+        assert stream.send(b"early", FrameType.PREDICTED) == []
+        assert stream.sender.take_idr_request()
+        assert parse_packet(stream.opened(stream.send(b"first"))[0])[0].frame_index == 0
+        assert not stream.sender.send_next()
+
+
+def test_oversize_frames_leave_a_gap():
+    with native(capacity_bytes=10_000) as stream:
+        stream.send(bytes(10_000))
+        assert stream.push(bytes(10_001)).status is PushStatus.OVERSIZE
+        assert stream.sender.take_idr_request()
+        assert parse_packet(stream.opened(stream.send(b"next"))[0])[0].frame_index == 2
+
+
+def test_parity_that_cannot_be_computed_is_counted_and_data_arrives():
+    with native() as stream:
+        stream.sender.swap("fec16", variant("fec16", 7, lambda *_: layout.UNSUPPORTED_SHAPE))
+        frame = os.urandom(30_000)
+        packets = stream.opened(stream.send(frame))
+        want = stream.textbook(frame, 0, 0)
+        assert packets == want[: len(packets)]
+        assert len(packets) == 59
+        assert stream.sender.counters()["fec_failures"] == 2
+        stream.sender.swap("fec16", None)
+        assert stream.opened(stream.send(frame)) == stream.textbook(frame, 1, 59)
+
+
+def test_a_seal_that_fails_ends_the_frame_and_asks_for_an_idr():
+    with native() as stream:
+        stream.sender.swap("seal", variant("seal", 7, lambda *_: -1))
+        assert stream.send(b"lost") == []
+        assert stream.sender.counters()["seal_failures"] == 1
+        assert stream.sender.take_idr_request()
+        stream.sender.swap("seal", None)
+        (first, *_) = stream.send(b"found")
+        assert int.from_bytes(first[:8], "big") == 1  # the number of the failed one is not used again
+
+
+def test_what_a_variant_is_called_with():
+    calls = []
+
+    def note(*arguments):
+        calls.append(arguments)
+        return arguments[1] if len(arguments) == 5 else 0
+
+    with native(pacing=Pacing.FRAME, data_max=10, fec_percent=20) as stream:
+        stream.sender.swap("fec16", variant("fec16", 1, note))
+        stream.sender.swap("pace", variant("pace", 2, note))
+        datagrams = stream.send(bytes(512 * 25))
+        assert len(datagrams) == 25 + 2 + 2 + 2
+        paces = [call for call in calls if len(call) == 5]
+        codes = [call for call in calls if len(call) == 8]
+    assert [call[3:] for call in paces] == [(0, 31), (25, 31), (27, 31), (29, 31)]
+    assert {call[2] for call in paces} == {16_666_667 * 7 // 8}
+    assert [(call[2], *call[5:]) for call in codes] == [
+        (512, 10, 2, 512),
+        (512, 10, 2, 512),
+        (512, 5, 2, 512),
+    ]
+    assert {call[4] for call in codes} == {512 + 64}
+    assert [call[1] - codes[0][1] for call in codes] == [0, 5120, 10240]
+
+
+def test_frames_record_what_made_them():
+    with native() as stream:
+        stream.send(bytes(1000))
+        stream.sender.swap("pace", variant("pace", 300, lambda *_: 0))
+        stream.sender.swap("fec16", variant("fec16", 400, lambda *_: 0))
+        stream.send(bytes(2000))
+        stream.sender.swap("fec16", None)
+        stream.send(bytes(3000))
+        rows = stream.sender.latencies()
+    assert [unpack_numbers(int(row[layout.LATENCY_VARIANTS])) for row in rows] == [
+        {"fec": 0, "seal": 0, "pace": 0},
+        {"fec": 400, "seal": 0, "pace": 300},
+        {"fec": 0, "seal": 0, "pace": 300},
+    ]
+    assert rows[:, layout.LATENCY_BYTES].tolist() == [1000, 2000, 3000]
+    times = rows[:, : layout.LATENCY_LAST_NS + 1]
+    assert (np.diff(times, axis=1) >= 0).all()
+
+
+def test_kinds_that_a_stream_has_no_use_for():
+    own = variant("fec16", 9, lambda *_: 0)
+    with native(encryption_key=None) as stream:
+        for kind, chosen in (("seal", None), ("fec8", None), ("decode", None), ("pace", own)):
+            with pytest.raises(LocalProtocolError):
+                stream.sender.swap(kind, chosen)
+
+
+def test_no_pace_holds_a_frame_for_long():
+    with native(pacing=Pacing.FRAME, frame_interval_ns=20_000_000) as stream:
+        stream.sender.swap("pace", variant("pace", 9, lambda *_: 1 << 62))
+        stream.send(b"held")
+        row = stream.sender.latencies()[0]
+    spent_ns = row[layout.LATENCY_LAST_NS] - row[layout.LATENCY_FIRST_NS]
+    assert 35_000_000 <= spent_ns < 1_000_000_000
+
+
+def test_stop_ends_a_paced_frame():
+    with native(pacing=Pacing.FRAME, frame_interval_ns=10_000_000_000) as stream:
+        thread = threading.Thread(target=stream.sender.run)
+        thread.start()
+        stream.push(os.urandom(100_000))
+        stream.client.settimeout(5)
+        stream.client.recv(9999)
+        stream.sender.stop()
+        thread.join(5)
+        assert not thread.is_alive()
+        # What was sealed but not sent is not used again.
+        assert stream.sender.next_sequence >= 113
+
+
+def test_variants_change_between_frames_and_never_within() -> None:
+    """Every frame of a running stream is made by one set; swaps are published while frames are sent."""
+    marks = [variant("pace", number, lambda _c, start_ns, *_: start_ns) for number in (1, 2)]
+    seals = {}
+    with streaming(key=KEY, pacing=Pacing.FRAME, interval_ns=1_000_000) as stream:
+        stream.push(b"first")
+        deadline = time.monotonic() + 5
+        for turn in range(200):
+            stream.sender.swap("pace", marks[turn % 2])
+            stream.push(os.urandom(3000), FrameType.PREDICTED)
+        stream.wait_for("frames", 201 - stream.sender.counters()["ring_drops"])
+        assert time.monotonic() < deadline
+        numbers = {unpack_numbers(int(row[4]))["pace"] for row in stream.sender.latencies()[1:]}
+        assert numbers <= {0, 1, 2}
+        assert not seals
+
+
+def test_a_closed_socket_is_a_failure_of_the_pipeline():
+    sender = NativeSender(PLAN, 1 << 20, 1 << 16)
+    sender.set_destination("127.0.0.1", 9)
+    sender.push(b"frame", frame_type=FrameType.IDR, captured_ns=0, encoded_ns=0, pts_ns=0)
+    with pytest.raises(PipelineFailed, match="socket"):
+        sender.send_next()
+    sender.close()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"shard_bytes": 1407},
+        {"data_max": 0},
+        {"data_max": 256, "fec_scheme": 0},
+        {"fec_percent": 91},
+        {"salt": b"123"},
+        {"encryption_key": bytes(32)},
+        {"cipher": MediaCipher.CHACHA20_POLY1305},
+    ],
+)
+def test_wrong_plans_are_refused(changes):
+    with pytest.raises(LocalProtocolError):
+        NativeSender(plan(**changes), 0, 1 << 16)
+    with pytest.raises(LocalProtocolError):
+        NativeSender(replace(PLAN, data_max=1), 0, 1 << 26)
