@@ -139,7 +139,7 @@ def _meet(
     scales, tables = bytes_at(words[WORD_SCALES] + layer), words[CODE_TABLES]
     rows, scratch = words[CODE_WORK], words[CODE_WORK] + words[CODE_WORK_BYTES] // 2
     last = (first - 1 - node) // distance
-    for part in range(last, parts):
+    for part in range(max(last, 1), parts):  # part 0 has no other before it
         position = node + part * distance
         absent = distance == 1 and sources[position] == 0
         if position + distance <= first or position >= end or absent:
