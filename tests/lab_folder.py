@@ -1,6 +1,7 @@
 """A researcher's folder that stands still between runs, so that what was compiled in it stays compiled."""
 
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -21,3 +22,9 @@ def write(folder: Path, name: str, text: str) -> Path:
     path.write_text(text)
     path.chmod(0o600)
     return path
+
+
+def examples() -> dict[str, str]:
+    """The files that docs/lab.md has its readers write, by name."""
+    text = (Path(__file__).parent.parent / "docs" / "lab.md").read_text()
+    return dict(re.findall(r"^```python (\w+)\.py\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))

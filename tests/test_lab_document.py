@@ -5,12 +5,11 @@ import shlex
 from pathlib import Path
 
 import pytest
-from lab_folder import lab_folder, write
+from lab_folder import examples, lab_folder, write
 
 from punktfunk import cli
 
 TEXT = (Path(__file__).parent.parent / "docs" / "lab.md").read_text()
-FILES = re.findall(r"^```python (\w+)\.py\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 CONSOLES = re.findall(r"^```console\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 COMMANDS = [part.split("\n", 1) for console in CONSOLES for part in console.split("$ punktfunk ")[1:]]
 VERDICT = re.compile(r"(faster by|slower: takes|no difference shown).*")
@@ -22,9 +21,10 @@ def test_its_commands_answer_as_it_says(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(lab_folder("document")))
     folder = lab_folder("document/punktfunk/lab")
     folder.parent.chmod(0o700)
-    for name, text in FILES:
+    files = examples()
+    assert list(files) == ["horner", "eager"]
+    for name, text in files.items():
         write(folder, name, text)
-    assert [name for name, _ in FILES] == ["horner", "eager"]
     assert [command for command, _ in COMMANDS] == [
         "lab list",
         "lab check fec8=horner",
