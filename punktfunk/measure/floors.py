@@ -18,6 +18,7 @@ LEOPARD: Final = "reed-solomon-leopard"
 MATRIX: Final = "matrix kernel"
 CRYPTOGRAPHY: Final = "cryptography"
 SENDTO: Final = "Python's sendto"
+QUEUE: Final = "Python's SimpleQueue"
 PER_PACKET: Final = "Python per packet"
 
 
@@ -45,11 +46,12 @@ SEAL: Final[Mapping[tuple[str, str], Floor]] = {
 }
 SEND: Final[Mapping[tuple[str, str], Floor]] = {("GSO", SENDTO): Floor(6.0)}
 RING: Final[Mapping[tuple[str, str], Floor]] = {
-    ("kernel to kernel, an item", ""): Floor(100.0, "ours"),  # ns: ten million a second
-    ("wake-up by futex p50", ""): Floor(20.0, "ours"),
+    ("kernel to kernel, an item", QUEUE): Floor(100.0, "ours"),  # ns: ten million a second
+    ("wake-up by futex, one CPU p50", ""): Floor(20.0, "ours"),
+    ("wake-up by futex, any CPU p50", ""): Floor(20.0, "ours"),
 }
 FRAME: Final[Mapping[tuple[str, str], Floor]] = {
-    ("late frames", ""): Floor(0.0, "ours"),
+    ("late frames", ""): Floor(0.0, "ours"),  # of 960
     ("in one call p50", ""): Floor(1200.0, "ours"),
     ("in one call p99 / p50", ""): Floor(1.5, "ours"),
     ("in one call", PER_PACKET): Floor(10.0),

@@ -192,7 +192,7 @@ class FrameOptions(_Plain):
         _between("--bytes", self.frame_bytes, 1000, 4_000_000)
         _between("--rate", self.rate, 1, 2000)
         _between("--frames", self.frames, 10, 1_000_000)
-        _between("--percent", self.percent, 0, 200)
+        _between("--percent", self.percent, 0, 90 if self.protocol == "punktfunk" else 255)
         _between("--priority", self.priority, 0, 99)
         _between("--rounds", self.rounds, 5, 100_000)
         usable = sorted(os.sched_getaffinity(0))

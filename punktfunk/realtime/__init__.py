@@ -8,22 +8,36 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from punktfunk.realtime.audio import AudioLink as AudioLink
+    from punktfunk.realtime.ciphers import Cipher as Cipher
     from punktfunk.realtime.code8 import Code8 as Code8
     from punktfunk.realtime.code16 import Code16 as Code16
     from punktfunk.realtime.encode.probe import EncoderReport as EncoderReport
     from punktfunk.realtime.encode.probe import Refusal as Refusal
     from punktfunk.realtime.encode.probe import probe_encoders as probe_encoders
+    from punktfunk.realtime.instruments import FrameTimes as FrameTimes
     from punktfunk.realtime.instruments import RowSender as RowSender
     from punktfunk.realtime.instruments import aligned_rows as aligned_rows
     from punktfunk.realtime.instruments import copying as copying
     from punktfunk.realtime.instruments import deciding_code as deciding_code
     from punktfunk.realtime.instruments import decoding as decoding
     from punktfunk.realtime.instruments import encoding as encoding
+    from punktfunk.realtime.instruments import feed_frames as feed_frames
+    from punktfunk.realtime.instruments import frame_times as frame_times
     from punktfunk.realtime.instruments import matrix_code as matrix_code
     from punktfunk.realtime.instruments import sealing as sealing
+    from punktfunk.realtime.kernels.seal_choice import runnable_seals as runnable_seals
     from punktfunk.realtime.pipeline import Pipeline as Pipeline
+    from punktfunk.realtime.send.frames import FrameSender as FrameSender
+    from punktfunk.realtime.send.native import NativeSender as NativeSender
+    from punktfunk.realtime.send.sender import VideoSender as VideoSender
     from punktfunk.realtime.thread import Placement as Placement
     from punktfunk.realtime.thread import prepare_process as prepare_process
+    from punktfunk.realtime.thread import promote as promote
+    from punktfunk.realtime.timing import RingRun as RingRun
+    from punktfunk.realtime.timing import WakeKind as WakeKind
+    from punktfunk.realtime.timing import run_records as run_records
+    from punktfunk.realtime.timing import run_slots as run_slots
+    from punktfunk.realtime.timing import wake_latencies_ns as wake_latencies_ns
     from punktfunk.realtime.variants import Variant as Variant
     from punktfunk.realtime.variants import unpack_numbers as unpack_numbers
     from punktfunk.realtime.warm import WarmStep as WarmStep
@@ -45,15 +59,22 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AudioLink",
+    "Cipher",
     "Code8",
     "Code16",
     "EncoderReport",
+    "FrameSender",
+    "FrameTimes",
+    "NativeSender",
     "Pipeline",
     "Placement",
     "Refusal",
+    "RingRun",
     "RowSender",
     "Variant",
     "VariantFile",
+    "VideoSender",
+    "WakeKind",
     "WarmStep",
     "aligned_rows",
     "cache_problems",
@@ -65,33 +86,47 @@ __all__ = [
     "deciding_code",
     "decoding",
     "encoding",
+    "feed_frames",
     "find_variant",
     "find_variants",
+    "frame_times",
     "is_checked",
     "is_warm",
     "load_checked",
     "matrix_code",
     "prepare_process",
     "probe_encoders",
+    "promote",
+    "run_records",
+    "run_slots",
     "runnable_modes",
+    "runnable_seals",
     "sealing",
     "self_check",
     "simd_mode",
     "trials",
     "unpack_numbers",
+    "wake_latencies_ns",
 ]
 
 _HOMES = {
     "AudioLink": "audio",
+    "Cipher": "ciphers",
     "Code16": "code16",
     "Code8": "code8",
     "EncoderReport": "encode.probe",
+    "FrameSender": "send.frames",
+    "FrameTimes": "instruments",
+    "NativeSender": "send.native",
     "Pipeline": "pipeline",
     "Placement": "thread",
     "Refusal": "encode.probe",
+    "RingRun": "timing",
     "RowSender": "instruments",
     "Variant": "variants",
     "VariantFile": "workshop.files",
+    "VideoSender": "send.sender",
+    "WakeKind": "timing",
     "WarmStep": "warm",
     "aligned_rows": "instruments",
     "cache_problems": "warm",
@@ -103,20 +138,27 @@ _HOMES = {
     "deciding_code": "instruments",
     "decoding": "instruments",
     "encoding": "instruments",
+    "feed_frames": "instruments",
     "find_variant": "workshop.files",
     "find_variants": "workshop.files",
+    "frame_times": "instruments",
     "is_checked": "workshop.loading",
     "is_warm": "warm",
     "load_checked": "workshop.loading",
     "matrix_code": "instruments",
     "prepare_process": "thread",
     "probe_encoders": "encode.probe",
+    "promote": "thread",
+    "run_records": "timing",
+    "run_slots": "timing",
     "runnable_modes": "warm",
+    "runnable_seals": "kernels.seal_choice",
     "sealing": "instruments",
     "self_check": "warm",
     "simd_mode": "warm",
     "trials": "workshop.trials",
     "unpack_numbers": "variants",
+    "wake_latencies_ns": "timing",
 }
 
 

@@ -7,23 +7,26 @@ entry. Arrays are checked here, once, because an entry sees only addresses.
 import socket
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import llvmlite.binding
 import numpy as np
 from numpy.typing import NDArray
 
 from punktfunk.errors import EnvironmentProblem, LocalProtocolError
-from punktfunk.realtime.kernels import layout, udp
-from punktfunk.realtime.kernels.repeat import repeat_entry, repeat_send
+from punktfunk.realtime.kernels import layout, repeat, udp
 
 if TYPE_CHECKING:
+    from punktfunk.realtime.ciphers import Cipher
     from punktfunk.realtime.code8 import Code8
     from punktfunk.realtime.code16 import Code16
+    from punktfunk.realtime.send.frames import FrameSender
 
 U8 = NDArray[np.uint8]
+I64 = NDArray[np.int64]
 _ALIGNMENT_BYTES = 64
 _SOCKADDR_IN_BYTES = 16
+_TAG_BYTES = 16
 
 
 class ErasureCode(Protocol):
@@ -52,7 +55,7 @@ class Repeated:
 
     def __call__(self, times: int) -> int:
         """Call it so often; the last result. LocalProtocolError for the first result below zero."""
-        result = repeat_entry(self._address, self._arguments, times)
+        result = repeat.repeat_entry(self._address, self._arguments, times)
         if result < 0:
             raise LocalProtocolError(f"a timed call answered {result}")
         return result
@@ -135,22 +138,64 @@ def _place(rows: U8) -> tuple[int, int]:
     return rows.ctypes.data, rows.strides[0]
 
 
-def sealing(seal_address: int, cipher: Any, rows: U8, nonces: U8, *, text_bytes: int) -> Repeated:
-    """Encrypt the first ``text_bytes`` bytes of each row in place; the tag goes right behind them.
+def sealing(
+    cipher: "Cipher",
+    rows: U8,
+    nonces: U8,
+    *,
+    text_offset: int,
+    text_bytes: int,
+    tag_offset: int,
+    aad_bytes: int = 0,
+) -> Repeated:
+    """Seal all rows in place, as ``cipher.seal`` does, with the same nonces each time.
 
-    ``rows`` (count, >= text_bytes + 16); ``nonces`` (count, 16), the same in every repetition: what comes out
-    is nobody's secret. ``cipher`` has an ``address``.
+    So what comes out is nobody's secret. ``rows`` (count, stride), ``nonces`` (count, 16); LocalProtocolError
+    where they are not, or where text or tag would reach beyond a row.
     """
-    _check_sealed(rows, nonces, text_bytes)
-    arguments = (cipher.address, *_place(rows), len(rows), 0, text_bytes, text_bytes, 0, nonces.ctypes.data)
-    return Repeated(seal_address, arguments, (cipher, rows, nonces))
-
-
-def _check_sealed(rows: U8, nonces: U8, text_bytes: int) -> None:
-    if rows.ndim != 2 or rows.strides[1] != 1 or rows.shape[1] < text_bytes + 16 or text_bytes < 1:
-        raise LocalProtocolError(f"rows of {rows.shape} have no room for {text_bytes} bytes and a tag")
+    end = max(text_offset + text_bytes, tag_offset + _TAG_BYTES, aad_bytes)
+    if rows.ndim != 2 or not rows.flags.c_contiguous or rows.shape[1] < end:
+        raise LocalProtocolError(f"rows of {rows.shape} have no room for {end} bytes")
     if nonces.shape != (len(rows), layout.NONCE_BYTES) or not nonces.flags.c_contiguous:
         raise LocalProtocolError(f"{len(rows)} rows need as many nonces of 16 bytes, not {nonces.shape}")
+    sizes = (text_offset, text_bytes, tag_offset, aad_bytes)
+    arguments = (cipher.address, *_place(rows), len(rows), *sizes, nonces.ctypes.data)
+    return Repeated(cipher.seal_address, arguments, (cipher, rows, nonces))
+
+
+class FrameTimes(NamedTuple):
+    """Columns of a sender's latency log, CLOCK_MONOTONIC, one element for each frame."""
+
+    captured_ns: I64
+    encoded_ns: I64
+    first_ns: I64
+    last_ns: I64
+
+
+def frame_times(log: I64) -> FrameTimes:
+    """Take the times out of ``sender.latencies()``."""
+    return FrameTimes(
+        log[:, layout.LATENCY_CAPTURED_NS],
+        log[:, layout.LATENCY_ENCODED_NS],
+        log[:, layout.LATENCY_FIRST_NS],
+        log[:, layout.LATENCY_LAST_NS],
+    )
+
+
+def feed_frames(sender: "FrameSender", frame: bytes, interval_ns: int, count: int) -> int:
+    """Push ``frame`` into a sender at every tick, from one kernel call; how many old ones were dropped.
+
+    It stands for an encoder that Python never holds up. To be called instead of ``push``, after one: the log
+    says "captured" for the tick and "encoded" for the push. LocalProtocolError for a frame that is too long.
+    """
+    # The ring's producer is this call now; a sender offers no other way past ``push``, nor should it.
+    ring, header, doorbell = sender._ring, sender._header, sender._doorbell  # noqa: SLF001
+    payload = np.frombuffer(frame, np.uint8)
+    dropped = repeat.feed_frames(ring.words, ring.storage, header, payload, doorbell, interval_ns, count)
+    if dropped < 0:
+        raise LocalProtocolError(f"a frame of {len(frame)} bytes does not fit into the sender")
+    sender._pushed_count += count  # noqa: SLF001
+    return dropped
 
 
 class RowSender:
@@ -174,7 +219,7 @@ class RowSender:
 
     def __call__(self, times: int) -> int:
         """Send; how many datagrams the system took."""
-        sent = repeat_send(
+        sent = repeat.repeat_send(
             self._words, self._packets, self._group, self._address, self._messages, self._counters, times
         )
         if sent < 0 or self._words[layout.WORD_SEND_MODE] != self._mode:

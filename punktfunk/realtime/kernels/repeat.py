@@ -5,15 +5,26 @@ sides of a comparison go through here, memcpy too, so both have the same loop ar
 """
 
 import numpy as np
+from numba import types
 from numpy.typing import NDArray
 
 from punktfunk.realtime.kernels.calls import call_address
 from punktfunk.realtime.kernels.jit import int64, kernel
-from punktfunk.realtime.kernels.layout import BAD_SIZE
+from punktfunk.realtime.kernels.layout import (
+    BAD_SIZE,
+    RECORD_CAPTURED_NS,
+    RECORD_ENCODED_NS,
+    RECORD_HEADER_WORD_COUNT,
+    RECORD_SEQUENCE,
+)
+from punktfunk.realtime.kernels.ring import deliver
+from punktfunk.realtime.kernels.system import monotonic_ns, sleep_to_ns
 from punktfunk.realtime.kernels.udp import GROUP_BYTES_MAX, GROUP_MAX, send_rows
 
 I64 = NDArray[np.int64]
 U8 = NDArray[np.uint8]
+_WORDS = types.int64[::1]
+_READ_ONLY = types.Array(types.uint8, 1, "C", readonly=True)
 
 
 @kernel("int64(int64, int64[::1], int64)")
@@ -73,3 +84,35 @@ def repeat_send(
             sent += accepted
             first += count
     return sent
+
+
+@kernel(types.int64(_WORDS, _WORDS, _WORDS, _READ_ONLY, types.int64, types.int64, types.int64))
+def feed_frames(
+    ring_words: I64, ring: I64, header: I64, frame: U8, doorbell: int, interval_ns: int, count: int
+) -> int:
+    """Be the encoder: push a frame and ring the doorbell at every tick; how many old ones were dropped.
+
+    ring_words, ring   of the sender
+    header         (RECORD_HEADER_WORD_COUNT,)   of the frame before the first, whose sequence goes on
+    frame          (bytes,)   the same every time
+    doorbell       eventfd of the sender
+    interval_ns    between two ticks, the first of which is one from now
+    count          frames
+
+    The log will say that a frame was captured at its tick and encoded when its push began. BAD_SIZE for a
+    header or a frame that does not fit.
+    """
+    if header.size < RECORD_HEADER_WORD_COUNT:
+        return BAD_SIZE
+    dropped = int64(0)
+    tick_ns = monotonic_ns()
+    for _ in range(count):
+        tick_ns += interval_ns
+        sleep_to_ns(tick_ns)
+        header[RECORD_SEQUENCE] += 1
+        header[RECORD_CAPTURED_NS], header[RECORD_ENCODED_NS] = tick_ns, monotonic_ns()
+        code = deliver(ring_words, ring, header, frame, doorbell)
+        if code < 0:
+            return code
+        dropped += code
+    return dropped

@@ -1,5 +1,6 @@
 """Kernels that repeat a call for benchmarks: how often, with what, and what comes of a failure."""
 
+import os
 import socket
 
 import numpy as np
@@ -9,8 +10,9 @@ from punktfunk.errors import LocalProtocolError
 from punktfunk.realtime.instruments import Repeated, RowSender, aligned_rows, copying, encoding
 from punktfunk.realtime.kernels import layout
 from punktfunk.realtime.kernels.jit import address_of_entry, entry
-from punktfunk.realtime.kernels.repeat import repeat_entry
+from punktfunk.realtime.kernels.repeat import feed_frames, repeat_entry
 from punktfunk.realtime.kernels.views import words_at
+from punktfunk.realtime.rings import ByteRing
 
 
 @entry("int64(int64, int64, int64)")
@@ -96,3 +98,27 @@ def test_repeat_send_sends_every_row_each_time(mode):
 def test_a_closed_socket_is_said():
     with pytest.raises(LocalProtocolError):
         RowSender(-1, "127.0.0.1", 9, aligned_rows(2, 100), group=2, mode=layout.SEND_SINGLE)(1)
+
+
+def test_feed_frames_pushes_one_frame_a_tick_and_numbers_them():
+    ring = ByteRing(1 << 14)
+    header = np.zeros(layout.RECORD_HEADER_WORD_COUNT, np.int64)
+    header[layout.RECORD_SEQUENCE] = 6
+    doorbell = os.eventfd(0, os.EFD_NONBLOCK)
+    try:
+        frame = np.frombuffer(bytes(range(100)), np.uint8)
+        assert feed_frames(ring.words, ring.storage, header, frame, doorbell, 1000, 3) == 0
+        assert os.eventfd_read(doorbell) == 3
+    finally:
+        os.close(doorbell)
+    target, seen = np.zeros(200, np.uint8), []
+    while record := ring.pop(target):
+        seen.append(record[0])
+        assert (record[1], target[:100].tobytes()) == (100, frame.tobytes())
+    assert [row[layout.RECORD_SEQUENCE] for row in seen] == [7, 8, 9]
+    ticks = [int(row[layout.RECORD_CAPTURED_NS]) for row in seen]
+    assert np.diff(ticks).tolist() == [1000, 1000]
+    assert all(row[layout.RECORD_ENCODED_NS] >= row[layout.RECORD_CAPTURED_NS] for row in seen)
+    too_long = np.zeros(1 << 15, np.uint8)
+    assert feed_frames(ring.words, ring.storage, header, too_long, doorbell, 1000, 1) == layout.BAD_SIZE
+    assert feed_frames(ring.words, ring.storage, header[:3], frame, doorbell, 1, 1) == layout.BAD_SIZE
