@@ -4,14 +4,14 @@ Importing this module loads the compiled kernels, so import it only when ``warm.
 """
 
 import ctypes
-from functools import cache
-from typing import Final
+from functools import cache, cached_property
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from punktfunk.errors import LocalProtocolError, TooFewShards, UnsupportedShape
-from punktfunk.realtime.kernels import layout, layout8, rs8, rs8_decode
+from punktfunk.realtime.kernels import layout, layout8, rs8
 from punktfunk.realtime.kernels.jit import address_of_entry
 from punktfunk.realtime.reference import fft8, gf8
 
@@ -98,19 +98,27 @@ class Code8:
         self._owned = words, whole, kept
         self.context = int(words.ctypes.data)
         """Address of the words, for entries; valid as long as this object lives."""
-        encoder, decoder = (
-            (rs8.encode, rs8_decode.decode) if kept is None else (rs8.encode_matrix, rs8_decode.decode_matrix)
-        )
-        self.encode_address = encode or address_of_entry(encoder)
-        self.decode_address = address_of_entry(decoder)
-        self._encode, self._decode = _ENCODE(self.encode_address), _DECODE(self.decode_address)
+        self.encode_address = encode or address_of_entry(rs8.encode if kept is None else rs8.encode_matrix)
+        self._encode = _ENCODE(self.encode_address)
+
+    @cached_property
+    def decode_address(self) -> int:
+        """Address of the decoder. Its kernels are loaded at the first use: a host only encodes."""
+        from punktfunk.realtime.kernels import rs8_decode
+
+        explicit = self._owned[2] is not None
+        return address_of_entry(rs8_decode.decode_matrix if explicit else rs8_decode.decode)
+
+    @cached_property
+    def _decode(self) -> Any:
+        return _DECODE(self.decode_address)
 
     def encode(self, data: U8, parity: U8) -> None:
         """Write ``parity`` (m, n) for ``data`` (k, n).
 
         UnsupportedShape, or LocalProtocolError for arrays that are none of uint8 rows.
         """
-        self._check(data, parity)
+        self._check(data, parity, written=parity)
         code = self._encode(
             self.context, data.ctypes.data, data.strides[0], parity.ctypes.data, parity.strides[0], len(data),
             len(parity), data.shape[1],
@@ -122,7 +130,7 @@ class Code8:
 
         TooFewShards leaves everything as it was. UnsupportedShape, or LocalProtocolError for wrong arrays.
         """
-        self._check(data, parity)
+        self._check(data, parity, written=data)
         if present.dtype.itemsize != 1 or present.shape != (len(data) + len(parity),):
             raise LocalProtocolError(f"presence of {present.shape} for {len(data)} + {len(parity)} shards")
         there = np.ascontiguousarray(present)
@@ -133,12 +141,14 @@ class Code8:
         self._raise(code, data, parity)
         return int(code)
 
-    def _check(self, data: U8, parity: U8) -> None:
+    def _check(self, data: U8, parity: U8, *, written: U8) -> None:
         for rows in (data, parity):
             if rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1:] != data.shape[1:]:
                 raise LocalProtocolError(f"shards are {rows.dtype} of {rows.shape}, not uint8 in equal rows")
-            if rows.size and (rows.strides[1] != 1 or not rows.flags.writeable):
-                raise LocalProtocolError("shards must be contiguous bytes that may be written")
+            if rows.size and rows.strides[1] != 1:
+                raise LocalProtocolError("the bytes of a shard must be contiguous")
+        if not written.flags.writeable:
+            raise LocalProtocolError("shards that are to be written are read-only")
         data_max, parity_max, shard_bytes = self._limits
         if len(data) > data_max or len(parity) > parity_max or data.shape[1] > shard_bytes:
             raise UnsupportedShape(

@@ -220,7 +220,11 @@ def test_wrong_arrays_and_counts_raise() -> None:
         code.encode(overlapping, parity)
     with pytest.raises(UnsupportedShape):
         Code8(4, 2, 64, matrix=np.ones((2, 4), np.uint8)).encode(data[:3], parity)
+    data.flags.writeable = False
+    code.encode(data, parity)
     code.encode(data, parity[:0])
+    with pytest.raises(LocalProtocolError):
+        code.decode(data, parity, np.ones(6, np.uint8))
 
 
 # Compiled for CPUs that this one may not be: accepted by LLVM, and made of the wanted instruction.
