@@ -15,11 +15,11 @@ U8 = NDArray[np.uint8]
 
 @cache
 def subspace_polynomial(layer: int, element: int) -> int:
-    """Evaluate the polynomial whose zeros are the elements 0 .. 2 ** layer - 1."""
-    value = 1
-    for zero in range(1 << layer):
-        value = gf8.multiply(value, element ^ zero)
-    return value
+    """Evaluate the polynomial whose zeros are the elements 0 .. 2 ** layer - 1: docs/fec.md, section 2."""
+    if layer == 0:
+        return element
+    half = subspace_polynomial(layer - 1, element)
+    return gf8.multiply(half, half ^ subspace_polynomial(layer - 1, 1 << layer - 1))
 
 
 def twiddles() -> U8:

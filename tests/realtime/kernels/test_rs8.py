@@ -1,6 +1,7 @@
 """Encoding over GF(2^8): product and transform against the sum that defines the code."""
 
 import ctypes
+import functools
 import os
 import subprocess
 import sys
@@ -153,6 +154,20 @@ def test_transform_equals_its_twin_with_rows_missing(first: int, end: int) -> No
         assert transform(code.context, first, end, 300) == 0
         results.append(rows.tobytes())
     assert results[0] == results[1]
+
+
+def test_constants_are_what_their_definitions_say() -> None:
+    def product_of(factors) -> int:
+        return functools.reduce(lambda a, b: int(PRODUCTS[a, b]), factors, 1)
+
+    twiddles, scales = slow_fft8.twiddles(), slow_fft8.scales()
+    for layer in range(8):
+        size = 1 << layer
+        norm, whole = product_of(size ^ zero for zero in range(size)), product_of(range(1, size))
+        for r in range(0, 256, size):
+            value = product_of(r ^ zero for zero in range(size))
+            assert PRODUCTS[twiddles[layer, r], norm] == value
+            assert PRODUCTS[scales[layer, r], value] == (whole if r else 0)
 
 
 def test_transform_refuses_what_it_cannot_do() -> None:
