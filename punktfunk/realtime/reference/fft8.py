@@ -36,11 +36,11 @@ def scales() -> U8:
 
     p_i is the product of the elements 1 .. 2 ** i - 1. 0 where r is no multiple of 2 ** i, or 0.
     """
-    table = np.zeros((8, 256), np.uint8)
+    table, inverses = np.zeros((8, 256), np.uint8), gf8.inverses()
     product = 1
     for layer in range(8):
         for r in range(1 << layer, 256, 1 << layer):
-            table[layer, r] = gf8.multiply(product, gf8.inverse(subspace_polynomial(layer, r)))
+            table[layer, r] = gf8.multiply(product, int(inverses[subspace_polynomial(layer, r)]))
         for element in range(1 << layer, 2 << layer):
             product = gf8.multiply(product, element)
     return table
