@@ -25,10 +25,18 @@ from punktfunk.errors import ConfigError, Misuse
 
 ENVIRONMENT_PREFIX = "PUNKTFUNK_"
 OTHER_VARIABLES = frozenset(
-    {"PUNKTFUNK_APP", "PUNKTFUNK_CONFIG", "PUNKTFUNK_KERNEL_CACHE", "PUNKTFUNK_SIMD", "PUNKTFUNK_TRIXIE"}
+    {
+        "PUNKTFUNK_APP",
+        "PUNKTFUNK_CONFIG",
+        "PUNKTFUNK_KERNEL_CACHE",
+        "PUNKTFUNK_SEAL",
+        "PUNKTFUNK_SIMD",
+        "PUNKTFUNK_TRIXIE",
+    }
 )
 """Variables with our prefix that are no settings: the mark of apps (a ``punktfunk`` started inside a stream
-must not trip over it), the file, the kernels' cache and instruction set, the tree with the newer sway."""
+must not trip over it), the file, the kernels' cache, instruction set and way to seal, the tree with the
+newer sway."""
 
 
 @dataclass(frozen=True, slots=True)
