@@ -4,17 +4,20 @@ Each function here makes a ``Repeated``: ``repeated(1000)`` is one call from Pyt
 entry. Arrays are checked here, once, because an entry sees only addresses.
 """
 
+import ctypes
 import socket
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import llvmlite.binding
 import numpy as np
 from numpy.typing import NDArray
 
 from punktfunk.errors import EnvironmentProblem, LocalProtocolError
-from punktfunk.realtime.kernels import layout, repeat, udp
+from punktfunk.realtime.kernels import layout, layout_decode, repeat, udp
+from punktfunk.realtime.kernels.jit import address_of_entry
+from punktfunk.realtime.kernels.layout16 import CODE16_WORD_COUNT
 
 if TYPE_CHECKING:
     from punktfunk.realtime.ciphers import Cipher
@@ -27,6 +30,13 @@ I64 = NDArray[np.int64]
 _ALIGNMENT_BYTES = 64
 _SOCKADDR_IN_BYTES = 16
 _TAG_BYTES = 16
+DECODERS: Final = {
+    "direct": layout_decode.DIRECT,
+    "cauchy": layout_decode.CAUCHY,
+    "transposed": layout_decode.TRANSPOSED,
+    "full": layout_decode.FULL,
+}
+_CHOICES: Final = np.arange(len(DECODERS))  # a context for each decoder: the word that says its number
 
 
 class ErasureCode(Protocol):
@@ -115,12 +125,16 @@ def matrix_code(data_count: int, parity_count: int, shard_bytes: int) -> "Code8"
 
 
 def deciding_code(data_count: int, parity_count: int, shard_bytes: int, decoder: str) -> "Code16":
-    """Make a ``Code16`` that decodes in one way, or in the way that its cost model chooses (``auto``)."""
+    """Make a ``Code16`` that decodes in one way of ``DECODERS``, or in that of its cost model (``auto``)."""
     from punktfunk.realtime.code16 import Code16
 
+    code = Code16(data_count, parity_count, shard_bytes)
     if decoder != "auto":
-        raise EnvironmentProblem(f"decoder {decoder} cannot be forced")
-    return Code16(data_count, parity_count, shard_bytes)
+        assert code.decode_address  # its words are written when it is first asked for
+        words = np.ctypeslib.as_array((ctypes.c_int64 * CODE16_WORD_COUNT).from_address(code.context))
+        words[layout_decode.CHOOSE] = address_of_entry(repeat.choose_always)
+        words[layout_decode.CHOOSE_CONTEXT] = _CHOICES.ctypes.data + 8 * DECODERS[decoder]
+    return code
 
 
 def _shape(data: U8, parity: U8) -> tuple[int, int, int]:

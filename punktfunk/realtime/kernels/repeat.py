@@ -9,7 +9,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from punktfunk.realtime.kernels.calls import call_address
-from punktfunk.realtime.kernels.jit import int64, kernel
+from punktfunk.realtime.kernels.jit import entry, int64, kernel
 from punktfunk.realtime.kernels.layout import (
     BAD_SIZE,
     RECORD_CAPTURED_NS,
@@ -20,6 +20,7 @@ from punktfunk.realtime.kernels.layout import (
 from punktfunk.realtime.kernels.ring import deliver
 from punktfunk.realtime.kernels.system import monotonic_ns, sleep_to_ns
 from punktfunk.realtime.kernels.udp import GROUP_BYTES_MAX, GROUP_MAX, send_rows
+from punktfunk.realtime.kernels.views import words_at
 
 I64 = NDArray[np.int64]
 U8 = NDArray[np.uint8]
@@ -116,3 +117,14 @@ def feed_frames(
             return code
         dropped += code
     return dropped
+
+
+@entry("int64(int64, int64, int64, int64, int64)")
+def choose_always(
+    context: int, _data_count: int, _parity_count: int, _missing_count: int, _shard_bytes: int
+) -> int:
+    """Choose one decoder whatever is missing: the word at ``context``.
+
+    _data_count, _parity_count, _missing_count, _shard_bytes   are what other choosers look at
+    """
+    return int64(words_at(context)[0])

@@ -7,10 +7,25 @@ import numpy as np
 import pytest
 
 from punktfunk.errors import LocalProtocolError
-from punktfunk.realtime.instruments import Repeated, RowSender, aligned_rows, copying, encoding
+from punktfunk.realtime.ciphers import Cipher
+from punktfunk.realtime.code8 import Code8
+from punktfunk.realtime.code16 import entry_at
+from punktfunk.realtime.instruments import (
+    DECODERS,
+    Repeated,
+    RowSender,
+    aligned_rows,
+    copying,
+    deciding_code,
+    decoding,
+    encoding,
+    frame_times,
+    matrix_code,
+    sealing,
+)
 from punktfunk.realtime.kernels import layout
 from punktfunk.realtime.kernels.jit import address_of_entry, entry
-from punktfunk.realtime.kernels.repeat import feed_frames, repeat_entry
+from punktfunk.realtime.kernels.repeat import choose_always, feed_frames, repeat_entry
 from punktfunk.realtime.kernels.views import words_at
 from punktfunk.realtime.rings import ByteRing
 
@@ -122,3 +137,59 @@ def test_feed_frames_pushes_one_frame_a_tick_and_numbers_them():
     too_long = np.zeros(1 << 15, np.uint8)
     assert feed_frames(ring.words, ring.storage, header, too_long, doorbell, 1000, 1) == layout.BAD_SIZE
     assert feed_frames(ring.words, ring.storage, header[:3], frame, doorbell, 1, 1) == layout.BAD_SIZE
+
+
+@pytest.mark.parametrize("decoder", [*DECODERS, "auto"])
+def test_a_forced_decoder_restores_what_the_chosen_one_does(decoder):
+    code = deciding_code(20, 8, 96, decoder)
+    data, parity = aligned_rows(20, 96, seed=3), aligned_rows(8, 96)
+    code.encode(data, parity)
+    original = data.copy()
+    present = np.ones(28, np.uint8)
+    present[[0, 7, 19]] = 0
+    data[[0, 7, 19]] = 0
+    assert decoding(code, data, parity, present)(2) == 3
+    assert (data == original).all()
+
+
+@pytest.mark.parametrize("number", DECODERS.values())
+def test_choose_always_answers_its_word(number):
+    word = np.array([number])
+    choose = entry_at(address_of_entry(choose_always), 5)
+    assert choose(word.ctypes.data, 1000, 200, 50, 1408) == number
+
+
+def test_decoding_wants_a_flag_for_each_shard():
+    with pytest.raises(LocalProtocolError, match="20:8"):
+        decoding(None, aligned_rows(20, 96), aligned_rows(8, 96), np.ones(20, np.uint8))  # type: ignore[arg-type]
+
+
+def test_the_matrix_alone_makes_the_same_parity():
+    data = aligned_rows(60, 64, seed=4)
+    parities = [aligned_rows(20, 64), aligned_rows(20, 64)]
+    Code8(60, 20, 64).encode(data, parities[0])
+    encoding(matrix_code(60, 20, 64), data, parities[1])(1)
+    assert (parities[0] == parities[1]).all()
+
+
+def test_sealing_seals_as_the_cipher_does():
+    with Cipher(bytes(16)) as cipher:
+        rows, nonces = aligned_rows(3, 90, seed=5), aligned_rows(3, 16, seed=6)
+        expected = rows.copy()
+        sizes = {"text_offset": 8, "text_bytes": 66, "tag_offset": 74, "aad_bytes": 8}
+        cipher.seal(expected, nonces, **sizes)
+        sealing(cipher, rows, nonces, **sizes)(1)
+        assert (rows == expected).all()
+        with pytest.raises(LocalProtocolError, match="91 bytes"):
+            sealing(cipher, rows, nonces, **sizes | {"tag_offset": 75})
+        with pytest.raises(LocalProtocolError, match="nonces"):
+            sealing(cipher, rows, nonces[:2], **sizes)
+
+
+def test_frame_times_are_the_columns_of_the_log():
+    log = np.zeros((2, layout.LATENCY_COLUMN_COUNT), np.int64)
+    log[:, layout.LATENCY_LAST_NS] = 5, 6
+    log[:, layout.LATENCY_CAPTURED_NS] = 1, 2
+    times = frame_times(log)
+    assert times.last_ns.tolist() == [5, 6]
+    assert times.captured_ns.tolist() == [1, 2]
