@@ -15,6 +15,7 @@ import ctypes
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import index
 from typing import Any, Final
 
 import numpy as np
@@ -70,18 +71,17 @@ class Variant:
         """
         if not self.wants_own_context:
             return Context(default_context)
-        values = self.prepare() if self.prepare else ()
-        words = np.zeros(CODE_OWN + len(values), np.int64)
+        try:
+            values = tuple(self.prepare()) if self.prepare else ()
+            words = np.array([0] * CODE_OWN + [_word(value) for value in values], np.int64)
+        except Exception as error:  # a researcher's function may raise anything, and a host must go on
+            raise ConfigError(
+                f"{self.kind} {self.name}: its prepare() failed: {type(error).__name__}: {error}",
+                hint="It answers a list of whole numbers and of arrays without gaps.",
+            ) from error
         if self.kind in _CODES and default_context:
             words[:_SHARED_WORD_COUNT] = words_at(default_context, _SHARED_WORD_COUNT)
         words[CODE_DEFAULT] = default_context
-        for index, value in enumerate(values, CODE_OWN):
-            if isinstance(value, np.ndarray) and not value.flags.c_contiguous:
-                raise ConfigError(
-                    f"{self.kind} {self.name}: an array of prepare() has gaps",
-                    hint="numpy.ascontiguousarray closes them.",
-                )
-            words[index] = value.ctypes.data if isinstance(value, np.ndarray) else value
         return Context(words.ctypes.data, (words, *values))
 
 
@@ -94,6 +94,14 @@ def own_number(kind: str, name: str, source: bytes) -> int:
 def unpack_numbers(packed: int) -> dict[str, int]:
     """Split the VARIANTS column of a latency log: numbers of ``fec``, ``seal`` and ``pace``."""
     return {part: packed >> shift & 0xFFFF for part, shift in (("fec", 0), ("seal", 16), ("pace", 32))}
+
+
+def _word(value: int | NDArray[Any]) -> int:
+    if not isinstance(value, np.ndarray):
+        return index(value)
+    if not value.flags.c_contiguous:
+        raise ValueError("numpy.ascontiguousarray closes the gaps of an array")
+    return value.ctypes.data
 
 
 def words_at(address: int, count: int) -> NDArray[np.int64]:

@@ -1,5 +1,7 @@
 """Variants that are right, wrong, crash and never return: each in a child, and none of it here."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -121,3 +123,20 @@ def test_a_live_comparison_pairs_neighbouring_turns() -> None:
     assert lab.live_rows("fec8", 300, others + frames)[0].ratio == first.ratio
     with pytest.raises(ConfigError, match="too few to compare"):
         lab.live_rows("fec8", 300, frames[:50])
+
+
+def test_a_host_compiles_nothing_of_what_was_checked(folder: Path) -> None:
+    lab.check(folder, "fec8", "right", lambda _: None)
+    script = (
+        "import sys; from pathlib import Path; from numba.core import compiler\n"
+        "def refuse(*_, **__): raise AssertionError('compiled')\n"
+        "import punktfunk.realtime.lab\n"
+        "compiler.CompilerBase.compile_extra = refuse\n"
+        "from punktfunk.realtime import load_checked\n"
+        "variant = load_checked(Path(sys.argv[1]), 'fec8', 'right')\n"
+        "assert variant.address\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(folder)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Final
 
-from punktfunk.errors import EnvironmentProblem
+from punktfunk.errors import ConfigError, EnvironmentProblem
 from punktfunk.realtime.kernels import cache
 from punktfunk.realtime.variants import Variant, own_number
 from punktfunk.realtime.warm import KERNEL_MODULES
@@ -28,6 +28,8 @@ _loading = threading.Lock()
 def load_checked(folder: Path, kind: str, name: str) -> Variant:
     """Load a variant that has passed its check. EnvironmentProblem if it has not, or was changed since.
 
+    ConfigError for a file that passed there and fails here.
+
     Blocks for some tens of milliseconds; call it in a thread. What was loaded once stays in memory.
     """
     found = find_variant(folder, kind, name)
@@ -36,7 +38,13 @@ def load_checked(folder: Path, kind: str, name: str) -> Variant:
             f"{kind} {name} has not passed its check as it is now ({found.source.path})",
             hint=f"Run: punktfunk lab check {kind}={name}",
         )
-    return load(found)
+    try:
+        return load(found)
+    except (Exception, SystemExit) as error:  # of a researcher's file; it must not end the host
+        raise ConfigError(
+            f"{found.source.path} cannot be loaded: {type(error).__name__}: {error}",
+            hint=f"It could be when it was checked. Run again: punktfunk lab check {kind}={name}",
+        ) from error
 
 
 def load(found: VariantFile) -> Variant:
