@@ -12,7 +12,7 @@ import pytest
 from loopback_client import LoopbackClient, nothing_left, open_things
 from stream_helpers import assert_bars_are_right, decode_one, encode_plan
 
-from punktfunk.errors import ConfigError, EnvironmentProblem, PunktfunkError
+from punktfunk.errors import ConfigError, EnvironmentProblem, LocalProtocolError, PunktfunkError
 from punktfunk.plan import (
     Codec,
     ColourSpace,
@@ -30,6 +30,7 @@ from punktfunk.realtime.capture.base import CapturedFrame
 from punktfunk.realtime.capture.testcard import TestcardCapture
 from punktfunk.realtime.encode.lavc import LavcEncoder
 from punktfunk.realtime.pipeline import frame_capacity_bytes
+from punktfunk.realtime.variants import Variant, unpack_numbers
 
 JOIN_NS = 3_000_000_000
 MODE = Mode(640, 360, 60_000)
@@ -131,6 +132,24 @@ def test_a_new_bitrate_begins_with_a_key_frame(client):
         types = [client.picture()[0].header.frame_type for _ in range(5)]
         assert FrameType.IDR in types
         assert pipeline.counters()["bitrate_bps"] == 1_500_000
+
+
+def test_variants_change_while_it_runs(client):
+    from punktfunk.realtime.kernels import pace
+    from punktfunk.realtime.kernels.jit import address_of_entry
+
+    pacer = Variant("pace", "same", 300, address_of_entry(pace.deadline))
+    with running(video_plan(), client) as pipeline:
+        for variant in (pacer, None, pacer):
+            pipeline.swap("pace", variant)
+            for _ in range(5):
+                client.picture()
+        with pytest.raises(LocalProtocolError):
+            pipeline.swap("fec16", None)
+        rows = pipeline.latencies()
+        assert {unpack_numbers(int(row[4]))["pace"] for row in rows} == {0, 300}
+        assert (rows[:, 5] > 0).all()
+    pipeline.swap("pace", None)  # after the end: nothing to change
 
 
 class StillCapture:

@@ -69,12 +69,12 @@ class NativeStream:
             for sequence, datagram in zip(sequences, datagrams, strict=True)
         ]
 
-    def textbook(self, access_unit, frame_index, stream_sequence, user_flags=5) -> list[bytes]:
+    def textbook(self, access_unit, frame_index, stream_sequence, user_flags=5, parity=None) -> list[bytes]:
         scheme = FecScheme(self.plan.fec_scheme)
         geometry = Geometry(self.plan.shard_bytes, self.plan.data_max, scheme, self.plan.fec_percent)
         info = FrameInfo(PTS_NS, frame_index, stream_sequence, user_flags)
-        parity = parity16 if scheme is FecScheme.GF16 else parity8
-        return build_packets(access_unit, geometry, self.percent, info, parity)
+        own = parity16 if scheme is FecScheme.GF16 else parity8
+        return build_packets(access_unit, geometry, self.percent, info, parity or own)
 
 
 @contextmanager
@@ -107,6 +107,10 @@ def parity8(data, count):
             total ^= PRODUCTS[INVERSES[(count + i) ^ j]][np.frombuffer(shard, np.uint8)]
         made.append(total.tobytes())
     return made
+
+
+def no_parity(data, count):
+    return [bytes(len(data[0]))] * count
 
 
 ARGUMENT_COUNTS = {"fec8": 8, "fec16": 8, "seal": 9, "pace": 5}
