@@ -22,7 +22,7 @@ from numba.core import cgutils
 
 from punktfunk.realtime.kernels.jit import intrinsic
 from punktfunk.realtime.kernels.layout16 import CHUNK_BYTES, TOWER_OFFSET
-from punktfunk.realtime.kernels.simd import I8, I32, I64, TABLE_BYTES, VECTOR_BYTES, Emitter
+from punktfunk.realtime.kernels.simd import I8, I32, I64, TABLE_BYTES, VECTOR, VECTOR_BYTES, Emitter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -198,6 +198,7 @@ def generate_butterfly(builder: Any, arguments: Any, shape: Butterfly) -> None:
     """Append the loop; arguments as ``butterfly`` has them."""
     size, source, source_distance, target, target_distance, column, element, tables = arguments
     field = Field(builder, tables)
+    align_spills(builder)
     count = 4 if len(shape.kinds) == 3 else 2
     elements = (element, field.add(element, 2), builder.lshr(element, I64(1)))
     twiddles = [field.twiddle(kind, e) for kind, e in zip(shape.kinds, elements, strict=False)]
@@ -252,6 +253,17 @@ def _order(count: int, twiddles: list[Any]) -> list[tuple[int, int, Any]]:
     if count == 2:
         return [(0, 1, twiddles[0])]
     return [(0, 1, twiddles[0]), (2, 3, twiddles[1]), (0, 2, twiddles[2]), (1, 3, twiddles[2])]
+
+
+def align_spills(builder: Any) -> None:
+    """Have the function keep its stack aligned, so that no vector which it spills straddles a cache line.
+
+    LLVM aligns the stack only if an object needs it before registers are allocated.
+    """
+    slot = cgutils.alloca_once(builder, VECTOR)
+    slot.align = VECTOR_BYTES
+    kind = ir.FunctionType(ir.VoidType(), [slot.type])
+    builder.asm(kind, "", "r", [slot], side_effect=True)
 
 
 @intrinsic
