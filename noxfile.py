@@ -75,7 +75,7 @@ def kernels_checked(session: nox.Session) -> None:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Benchmarks, all or those named: ``nox -s bench -- fec8 startup``. Rows land in .bench/NAME.json."""
-    session.install(".[test,peers]")
+    session.install(".[test,peers,bench]")
     rows = Path(".bench")
     rows.mkdir(exist_ok=True)
     names = session.posargs or sorted(

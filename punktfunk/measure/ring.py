@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
@@ -24,11 +24,13 @@ from punktfunk.measure.paired import F64, Row, paired, single
 from punktfunk.measure.steps import Benchmark, Step
 
 if TYPE_CHECKING:
-    from punktfunk.realtime import RingRun, WakeKind
+    from punktfunk.realtime import RingRun
+
+WakeKind = Literal["futex", "eventfd"]
 
 _QUEUE_ITEM_COUNT: Final = 50_000
 _INTERVAL_NS: Final = 1_000_000
-_WAKES: "tuple[WakeKind, ...]" = ("futex", "eventfd")
+_WAKES: Final[tuple[WakeKind, ...]] = ("futex", "eventfd")
 
 
 def benchmark(options: RingOptions) -> Benchmark:
@@ -84,7 +86,7 @@ def _queue_ns() -> float:
     return (time.perf_counter_ns() - began_ns) / _QUEUE_ITEM_COUNT
 
 
-def wake_rows(options: RingOptions, via: "WakeKind", cpu: int | None) -> Iterator[Row]:
+def wake_rows(options: RingOptions, via: WakeKind, cpu: int | None) -> Iterator[Row]:
     """Time wake-ups, one a millisecond; microseconds."""
     latencies_ns, policy = realtime.wake_latencies_ns(
         options.wakes, via, interval_ns=_INTERVAL_NS, priority=options.priority, cpu=cpu

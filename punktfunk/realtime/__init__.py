@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from punktfunk.realtime.audio import AudioLink as AudioLink
     from punktfunk.realtime.ciphers import Cipher as Cipher
-    from punktfunk.realtime.code8 import Code8 as Code8
     from punktfunk.realtime.code16 import Code16 as Code16
+    from punktfunk.realtime.code8 import Code8 as Code8
     from punktfunk.realtime.encode.probe import EncoderReport as EncoderReport
     from punktfunk.realtime.encode.probe import Refusal as Refusal
     from punktfunk.realtime.encode.probe import probe_encoders as probe_encoders
@@ -27,14 +27,12 @@ if TYPE_CHECKING:
     from punktfunk.realtime.instruments import sealing as sealing
     from punktfunk.realtime.kernels.seal_choice import runnable_seals as runnable_seals
     from punktfunk.realtime.pipeline import Pipeline as Pipeline
-    from punktfunk.realtime.send.frames import FrameSender as FrameSender
     from punktfunk.realtime.send.native import NativeSender as NativeSender
     from punktfunk.realtime.send.sender import VideoSender as VideoSender
     from punktfunk.realtime.thread import Placement as Placement
     from punktfunk.realtime.thread import prepare_process as prepare_process
     from punktfunk.realtime.thread import promote as promote
     from punktfunk.realtime.timing import RingRun as RingRun
-    from punktfunk.realtime.timing import WakeKind as WakeKind
     from punktfunk.realtime.timing import run_records as run_records
     from punktfunk.realtime.timing import run_slots as run_slots
     from punktfunk.realtime.timing import wake_latencies_ns as wake_latencies_ns
@@ -60,10 +58,9 @@ if TYPE_CHECKING:
 __all__ = [
     "AudioLink",
     "Cipher",
-    "Code8",
     "Code16",
+    "Code8",
     "EncoderReport",
-    "FrameSender",
     "FrameTimes",
     "NativeSender",
     "Pipeline",
@@ -74,7 +71,6 @@ __all__ = [
     "Variant",
     "VariantFile",
     "VideoSender",
-    "WakeKind",
     "WarmStep",
     "aligned_rows",
     "cache_problems",
@@ -115,7 +111,6 @@ _HOMES = {
     "Code16": "code16",
     "Code8": "code8",
     "EncoderReport": "encode.probe",
-    "FrameSender": "send.frames",
     "FrameTimes": "instruments",
     "NativeSender": "send.native",
     "Pipeline": "pipeline",
@@ -126,7 +121,6 @@ _HOMES = {
     "Variant": "variants",
     "VariantFile": "workshop.files",
     "VideoSender": "send.sender",
-    "WakeKind": "timing",
     "WarmStep": "warm",
     "aligned_rows": "instruments",
     "cache_problems": "warm",
