@@ -58,6 +58,10 @@ def seal_addresses(implementation: str) -> tuple[int, int]:
 
     EnvironmentProblem where the CPU cannot run it.
     """
+    if implementation not in runnable_seals():
+        raise EnvironmentProblem(
+            f"this CPU cannot seal by {implementation}", hint=f"It can by {', '.join(runnable_seals())}."
+        )
     module = import_module(f"punktfunk.realtime.kernels.{SEAL_MODULES[implementation]}")
     return address_of_entry(module.seal), address_of_entry(module.open_rows)
 

@@ -1,10 +1,11 @@
 """A key in memory: who may have it, how it is wiped, and which code gets it."""
 
 import ctypes
-import importlib
+import importlib.util
 import os
-import sys
 from concurrent.futures import ThreadPoolExecutor
+from inspect import isfunction
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,8 +17,9 @@ from punktfunk.errors import ConfigError, EnvironmentProblem, LocalProtocolError
 from punktfunk.realtime import ciphers
 from punktfunk.realtime.checks import gcm as check
 from punktfunk.realtime.ciphers import Cipher, seal_addresses
-from punktfunk.realtime.kernels import cipher_words, seal_choice
+from punktfunk.realtime.kernels import cipher_words, gcm_rows, seal_choice
 from punktfunk.realtime.kernels.cache import _cpu_lines
+from punktfunk.realtime.kernels.jit import address_of_entry
 from punktfunk.realtime.kernels.seal_choice import SEAL_MODULES, runnable_for, runnable_seals
 
 KEY = bytes(range(1, 17))
@@ -204,12 +206,25 @@ def test_numba_that_compiles_for_another_cpu_gets_evp(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("name", ["vaes", "aesni"])
 def test_a_kernel_is_not_compiled_for_a_cpu_that_lacks_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = f"punktfunk.realtime.kernels.{SEAL_MODULES[name]}"
-    monkeypatch.delitem(sys.modules, module, raising=False)
-    monkeypatch.setattr(seal_choice, "runnable_seals", lambda: ("evp",))
-    with pytest.raises(EnvironmentProblem, match="this CPU lacks"):
-        importlib.import_module(module)
-    assert module not in sys.modules
+    monkeypatch.setattr(gcm_rows, "runnable_seals", lambda: ("evp",))
+    monkeypatch.setattr(ciphers, "runnable_seals", lambda: ("evp",))
+    for module in (SEAL_MODULES[name], "gcm_key"):
+        source = Path(seal_choice.__file__).with_name(f"{module}.py")
+        spec = importlib.util.spec_from_file_location(f"elsewhere_{module}", source)
+        there = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(there)
+        for function in ("prepare",) if module == "gcm_key" else ("seal", "open_rows"):
+            assert isfunction(getattr(there, function))
+            with pytest.raises(KeyError):
+                address_of_entry(SimpleNamespace(symbol=f"elsewhere_{module}_{function}"))
+    with pytest.raises(EnvironmentProblem, match=f"cannot seal by {name}"):
+        seal_addresses.__wrapped__(name)
+    monkeypatch.setattr(ciphers, "seal_choice", lambda: "evp")
+    rows, nonces = rows_of(1, 40)
+    with Cipher(KEY) as cipher:
+        assert cipher.implementation == "evp"
+        assert KEY not in ctypes.string_at(cipher.address, cipher_words.CIPHER_BYTES)
+        assert cipher.seal(rows, nonces, text_offset=0, text_bytes=40, tag_offset=40) == 0
 
 
 def test_the_self_check_finds_a_wrong_cipher(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from punktfunk.errors import ConfigError, EnvironmentProblem
 from punktfunk.realtime import selfcheck, warm
-from punktfunk.realtime.kernels import convert, gf8, pack, seal
+from punktfunk.realtime.kernels import convert, gf8, pack
 
 
 def test_the_list_of_modules_is_complete() -> None:
@@ -61,7 +61,6 @@ def test_the_kernels_agree_with_their_twins() -> None:
         (pack, "write_frame_header"),
         (pack, "cut_block"),
         (pack, "finish_block"),
-        (seal, "seal_rows"),
         (convert, "convert_i420"),
         (convert, "convert_nv12"),
     ],

@@ -19,7 +19,10 @@ from punktfunk.realtime.kernels.cipher_words import (
     ROUND_KEYS,
 )
 from punktfunk.realtime.kernels.gcm import BLOCK, I8, I32, I64, Emitter, zeros
-from punktfunk.realtime.kernels.jit import entry, int64, intrinsic
+from punktfunk.realtime.kernels.gcm_rows import entry_for
+from punktfunk.realtime.kernels.jit import int64, intrinsic
+
+entry = entry_for("aesni")
 
 _ROUND_CONSTANTS: Final = (0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0x1B, 0x36)
 _TOP: Final = 0xC2 << 56  # POLYVAL's polynomial: this in the upper half, 1 in the lower

@@ -6,14 +6,17 @@ encrypts and hashes. To open is a walk that hashes and, when the tag is right, a
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ParamSpec
 
 from llvmlite import ir
 from numba import types
 
 from punktfunk.realtime.kernels.cipher_words import BLOCK_BYTES, OPEN_ROOM, SEAL_ROOM
 from punktfunk.realtime.kernels.gcm import BLOCK, GROUP_REGISTERS, I64, Emitter, zeros
-from punktfunk.realtime.kernels.jit import intrinsic
+from punktfunk.realtime.kernels.jit import entry, intrinsic
+from punktfunk.realtime.kernels.seal_choice import runnable_seals
+
+P = ParamSpec("P")
 
 _I128 = ir.IntType(128)
 _BYTE_SHIFT, _BLOCK_MASK = 3, BLOCK_BYTES - 1
@@ -200,6 +203,13 @@ def emit_open(builder: Any, arguments: Sequence[Any], lanes: int) -> Any:
     answer = builder.zext(right, I64)
     emit.repeat(answer, [], decrypt)
     return answer
+
+
+def entry_for(implementation: str) -> Callable[[str], Callable[[Callable[P, int]], Callable[P, int]]]:
+    """Return ``jit.entry`` if this CPU can run the implementation, else what leaves functions as they are."""
+    if implementation in runnable_seals():
+        return entry
+    return lambda _signature: lambda function: function
 
 
 def _row_intrinsic(emit_row: Callable[[Any, Sequence[Any], int], Any], lanes: int) -> Any:

@@ -1,24 +1,20 @@
 """AES-128-GCM by VAES and VPCLMULQDQ, two blocks in a register of 256 bits.
 
-The code is ``gcm_rows``; the arguments are those of every way to seal (``evp``). Importing this on a CPU
-without these instructions raises EnvironmentProblem, as LLVM could not compile it.
+The code is ``gcm_rows``; the arguments are those of every way to seal (``evp``). On a CPU
+without these instructions nothing is compiled, and nobody may ask for the addresses.
 """
 
 import numpy as np
 
-from punktfunk.errors import EnvironmentProblem
 from punktfunk.realtime.kernels.cipher_words import AES_128_GCM, CIPHER_ALGORITHM
 from punktfunk.realtime.kernels.evp import row_fits
-from punktfunk.realtime.kernels.gcm_rows import opening, sealing
-from punktfunk.realtime.kernels.jit import entry, int64
+from punktfunk.realtime.kernels.gcm_rows import entry_for, opening, sealing
+from punktfunk.realtime.kernels.jit import int64
 from punktfunk.realtime.kernels.layout import BAD_SIZE, NONCE_BYTES
-from punktfunk.realtime.kernels.seal_choice import runnable_seals
 from punktfunk.realtime.kernels.views import bytes_at, words_at
 
-if "vaes" not in runnable_seals():
-    raise EnvironmentProblem("this CPU lacks VAES and VPCLMULQDQ", hint="Unset PUNKTFUNK_SEAL.")
-
 LANES = 2  # blocks in a register
+entry = entry_for("vaes")
 _seal_row, _open_row = sealing(LANES), opening(LANES)
 
 
