@@ -29,19 +29,19 @@ _COEFFICIENT_BYTES = 1 << 18  # a matrix that does not fit is made and used in g
 class Costs:
     """What the units of the cost model ``kernels.choose16`` cost, in ns; chunks have 64 bytes.
 
-    The defaults were fitted by ``fit_decoder.fit`` in AVX2 mode on an AMD Zen 3; they scale with the machine,
-    and only their ratios decide.
+    The defaults were fitted by ``fit_decoder.fit`` in AVX2 mode on an AMD Zen 3, in a quiet minute. Only their
+    ratios decide.
     """
 
-    direct_small: float = 2.0  # product of a chunk of a shard by an element below 256
-    direct_wide: float = 3.0  # by any element
-    work_small: float = 1.5  # of a chunk of a work row
-    work_wide: float = 2.5
-    layer_small: float = 1.2  # one layer of a transform, per chunk, with at most 256 positions
-    layer_wide: float = 1.6  # with more
-    row: float = 2.0  # reading or writing a chunk
-    coefficient: float = 3.0  # one coefficient of a matrix
-    position: float = 1.0  # one position of the locator
+    direct_small: float = 0.75  # product of a chunk of a shard by an element below 256
+    direct_wide: float = 1.6  # by any element
+    work_small: float = 1.1  # of a chunk of a work row
+    work_wide: float = 1.1
+    layer_small: float = 0.93  # one layer of a transform, per chunk, with at most 256 positions
+    layer_wide: float = 0.9  # with more
+    row: float = 1.0  # reading or writing a chunk of a shard
+    coefficient: float = 11.0  # one coefficient of a matrix
+    position: float = 6.0  # one position of the locator
 
 
 def equip(words: I64, keep: Callable[[int], int], data_max: int, parity_max: int, shard_bytes: int) -> int:

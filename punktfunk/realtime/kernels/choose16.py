@@ -4,7 +4,7 @@ With U the transform size, k data shards of c chunks of 64 bytes, L missing ones
 
     decoder      work
     -----------  -----------------------------------------------------------------------------------
-    direct       L k products of a shard
+    direct       L k products of a shard, k shards read for every two missing ones
     cauchy       the syndromes, L L products of a work row
     transposed   the syndromes, L rows read, an inverse of the power of two that L needs, transforms
                  of as many rows for each chunk that is hit, L rows written
@@ -75,7 +75,8 @@ def estimate(
     total: int = positions * words[COST_POSITION]
     if decoder == DIRECT:
         product = chunks * words[COST_DIRECT_SMALL + wide] + words[COST_COEFFICIENT]
-        total += missing_count * data_count * product
+        reads = (missing_count + 1) // 2 * data_count
+        total += missing_count * data_count * product + reads * chunks * words[COST_ROW]
         return total
     layer, row = chunks * words[COST_LAYER_SMALL + wide], chunks * words[COST_ROW]
     total += positions * words[COST_POSITION]  # which rows are wanted

@@ -352,8 +352,12 @@ def test_choose_takes_the_cheapest(data_count: int, parity_count: int, missing_c
 
 def test_costs_decide() -> None:
     shape = (200, 40, 20, 1408)
-    for name, decoder in (("direct_wide", words.DIRECT), ("work_wide", words.CAUCHY)):
-        assert choose(costs_of(**{name: 0.001}).ctypes.data, *shape) == decoder
-        assert choose(costs_of(**{name: 1000}).ctypes.data, *shape) != decoder
+    for values, decoder in (
+        ({"layer_wide": 1000}, words.DIRECT),
+        ({"work_wide": 0, "coefficient": 0}, words.CAUCHY),
+        ({"work_wide": 1000, "direct_wide": 1000}, words.TRANSPOSED),
+    ):
+        costs = costs_of(**values)
+        assert choose(costs.ctypes.data, *shape) == decoder
     assert choose(costs_of().ctypes.data, 200, 40, 1, 1408) == words.DIRECT
     assert choose(costs_of().ctypes.data, 4000, 800, 800, 1408) == words.TRANSPOSED
