@@ -21,6 +21,7 @@ from typing import Final
 from punktfunk.errors import ConfigError, EnvironmentProblem
 from punktfunk.realtime.kernels import cache
 from punktfunk.realtime.kernels.cache import cache_folder, cache_problems, runnable_modes, simd_mode, stamp
+from punktfunk.realtime.kernels.seal_choice import SEAL_VARIABLE
 
 __all__ = [
     "WarmStep", "cache_problems", "can_stream", "compile_in_child", "is_warm", "runnable_modes", "self_check",
@@ -179,9 +180,10 @@ def self_check(*, stream_only: bool = False) -> None:
 
     names = differing(STREAM_CHECKS if stream_only else (*STREAM_CHECKS, *REST_CHECKS))
     if names:
+        remedy = f"{SEAL_VARIABLE}=evp" if names == ["gcm"] else f"{cache.MODE_VARIABLE}=generic"
         raise EnvironmentProblem(
             f"kernels differ from their twins in SIMD mode {simd_mode()}: {', '.join(names)}",
-            hint=f"Set {cache.MODE_VARIABLE}=generic, and report it with the CPU's name.",
+            hint=f"Set {remedy}, and report it with the CPU's name.",
         )
 
 

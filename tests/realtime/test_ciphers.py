@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from punktfunk.config_loading import OTHER_VARIABLES
 from punktfunk.errors import ConfigError, EnvironmentProblem, LocalProtocolError
-from punktfunk.realtime import ciphers
+from punktfunk.realtime import ciphers, warm
 from punktfunk.realtime.checks import gcm as check
 from punktfunk.realtime.ciphers import Cipher, seal_addresses
 from punktfunk.realtime.kernels import cipher_words, gcm_rows, seal_choice
@@ -231,3 +231,7 @@ def test_the_self_check_finds_a_wrong_cipher(monkeypatch: pytest.MonkeyPatch) ->
     assert check.agrees(np.random.default_rng(1))
     monkeypatch.setattr(check, "seal_text", lambda _key, _nonce, text, _aad: (text, bytes(16)))
     assert not check.agrees(np.random.default_rng(1))
+    monkeypatch.setattr(warm, "STREAM_CHECKS", ("gcm",))
+    with pytest.raises(EnvironmentProblem, match=r"differ from their twins.* gcm") as problem:
+        warm.self_check(stream_only=True)
+    assert "PUNKTFUNK_SEAL=evp" in problem.value.hint
