@@ -1,7 +1,7 @@
-"""Which decoder over GF(2^16) is fastest where, and the costs of this machine that would make the host choose so.
+"""Which decoder over GF(2^16) is fastest where, and the costs that make the host choose so on this machine.
 
-python -m benchmarks.fit_decoder prints a row for each loss: ns of direct, cauchy, full and transposed, the model's
-choice; then the words for ``realtime.decoder16.Costs``.
+python -m benchmarks.fit_decoder prints a row for each loss: ns of direct, cauchy, full and transposed, and
+the model's choice; then the values for ``realtime.decoder16.Costs``.
 """
 
 from punktfunk.realtime.fit_decoder import fit

@@ -29,8 +29,8 @@ _COEFFICIENT_BYTES = 1 << 18  # a matrix that does not fit is made and used in g
 class Costs:
     """What the units of the cost model ``kernels.choose16`` cost, in ns; chunks have 64 bytes.
 
-    The defaults were fitted by ``fit_decoder.fit`` in AVX2 mode on an AMD Zen 3, in a quiet minute. Only their
-    ratios decide.
+    The defaults were fitted by ``fit_decoder.fit`` in AVX2 mode on an AMD Zen 3, in a quiet minute. Only
+    their ratios decide.
     """
 
     direct_small: float = 0.75  # product of a chunk of a shard by an element below 256
