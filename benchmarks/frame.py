@@ -27,10 +27,10 @@ from benchmarks.sending import (
     MINIMUM_PARITY,
     PACKET_BYTES,
     PRIORITY,
-    loopback,
     send_plan,
     sending,
 )  # fmt: skip
+from punktfunk.measure.send import loopback
 from punktfunk.plan import (
     Codec,
     ColourSpace,

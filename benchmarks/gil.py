@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.paired import Row, interval, paired, run, single
-from benchmarks.sending import FRAME_BYTES, FRAME_INTERVAL_NS, PythonSender, Sending, hog, sending
+from benchmarks.sending import FRAME_BYTES, FRAME_INTERVAL_NS, PythonSender, Sending, sending
+from punktfunk.measure.hog import hog
 from punktfunk.realtime.kernels import layout
 
 ROUNDS = 300

@@ -1,10 +1,8 @@
-"""What the benchmarks of the sending path share: a socket that plays the client, a sender, a busy thread."""
+"""What the benchmarks of the sending path share: senders, each on a thread of its own."""
 
 import contextlib
 import os
 import select
-import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,10 +10,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from punktfunk.measure.send import loopback
 from punktfunk.plan import FrameType, Pacing, RealtimePlan, SendPlan
 from punktfunk.realtime.kernels import layout
 from punktfunk.realtime.send.sender import VideoSender
-from punktfunk.realtime.thread import SWITCH_INTERVAL_S, promote
+from punktfunk.realtime.thread import promote
 
 FRAME_INTERVAL_NS = 16_666_667
 FRAME_BYTES = 25_000
@@ -30,21 +29,6 @@ PATIENCE_S = 1.0
 
 def send_plan(pacing: Pacing = Pacing.BURST, key: bytes | None = None) -> SendPlan:
     return SendPlan(PACKET_BYTES, FEC_PERCENT, MINIMUM_PARITY, key, pacing, FRAME_INTERVAL_NS)
-
-
-@contextlib.contextmanager
-def loopback() -> Iterator[tuple[socket.socket, tuple[str, int]]]:
-    """Yield a socket to send from, and the address of one that nobody reads.
-
-    Its buffer is soon full, so the system drops there: what is timed is the sender, not a receiver.
-    """
-    with (
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as host,
-    ):
-        client.bind(("127.0.0.1", 0))
-        host.setblocking(False)  # noqa: FBT003  the name of the argument is flag
-        yield host, client.getsockname()
 
 
 class Sending:
@@ -107,26 +91,3 @@ class PythonSender(VideoSender):
                 poll.poll(500)
                 with contextlib.suppress(BlockingIOError):
                     os.eventfd_read(self._doorbell)
-
-
-@contextlib.contextmanager
-def hog() -> Iterator[threading.Event]:
-    """Keep the GIL busy from a Python thread while the event is set; with the host's switch interval."""
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    busy, ended = threading.Event(), threading.Event()
-
-    def burn() -> None:
-        number = 0
-        while not ended.is_set():
-            busy.wait()
-            for _ in range(1000):
-                number = number * 31 + 7 & 0xFFFFFFFF
-
-    thread = threading.Thread(target=burn, name="hog")
-    thread.start()
-    try:
-        yield busy
-    finally:
-        ended.set()
-        busy.set()
-        thread.join()

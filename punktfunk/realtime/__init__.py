@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from punktfunk.realtime.audio import AudioLink as AudioLink
     from punktfunk.realtime.ciphers import Cipher as Cipher
-    from punktfunk.realtime.code16 import Code16 as Code16
     from punktfunk.realtime.code8 import Code8 as Code8
+    from punktfunk.realtime.code16 import Code16 as Code16
     from punktfunk.realtime.encode.probe import EncoderReport as EncoderReport
     from punktfunk.realtime.encode.probe import Refusal as Refusal
     from punktfunk.realtime.encode.probe import probe_encoders as probe_encoders
@@ -52,14 +52,16 @@ if TYPE_CHECKING:
     from punktfunk.realtime.workshop.files import find_variants as find_variants
     from punktfunk.realtime.workshop.loading import is_checked as is_checked
     from punktfunk.realtime.workshop.loading import load_checked as load_checked
+    from punktfunk.realtime.workshop.shipped import is_shipped as is_shipped
+    from punktfunk.realtime.workshop.shipped import shipped_variants as shipped_variants
     from punktfunk.realtime.workshop.trials import check_variant as check_variant
     from punktfunk.realtime.workshop.trials import trials as trials
 
 __all__ = [
     "AudioLink",
     "Cipher",
-    "Code16",
     "Code8",
+    "Code16",
     "EncoderReport",
     "FrameTimes",
     "NativeSender",
@@ -87,6 +89,7 @@ __all__ = [
     "find_variants",
     "frame_times",
     "is_checked",
+    "is_shipped",
     "is_warm",
     "load_checked",
     "matrix_code",
@@ -99,6 +102,7 @@ __all__ = [
     "runnable_seals",
     "sealing",
     "self_check",
+    "shipped_variants",
     "simd_mode",
     "trials",
     "unpack_numbers",
@@ -137,6 +141,7 @@ _HOMES = {
     "find_variants": "workshop.files",
     "frame_times": "instruments",
     "is_checked": "workshop.loading",
+    "is_shipped": "workshop.shipped",
     "is_warm": "warm",
     "load_checked": "workshop.loading",
     "matrix_code": "instruments",
@@ -149,6 +154,7 @@ _HOMES = {
     "runnable_seals": "kernels.seal_choice",
     "sealing": "instruments",
     "self_check": "warm",
+    "shipped_variants": "workshop.shipped",
     "simd_mode": "warm",
     "trials": "workshop.trials",
     "unpack_numbers": "variants",
