@@ -115,6 +115,7 @@ class SendPlan:
     encryption_key: bytes | None  # 16 bytes, AES-128-GCM over whole datagrams; None sends them in clear
     pacing: Pacing
     frame_interval_ns: int
+    dscp: int = 0  # 0 to 63: marks every datagram for routers that know it; 0 marks none
 
 
 class MediaCipher(Enum):
@@ -137,6 +138,7 @@ class NativeSendPlan:
     salt: bytes  # 4 bytes in front of every nonce
     pacing: Pacing
     frame_interval_ns: int
+    dscp: int = 0  # 0 to 63: marks every datagram for routers that know it; 0 marks none
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,3 +169,4 @@ class AudioPlan:
     packet_duration_ms: int  # 5 or 10
     encryption_key: bytes | None  # 16 bytes, AES-128-CBC; None sends the packets in clear
     encryption_iv_id: int  # rikeyid modulo 2**32
+    dscp: int = 0  # 0 to 63: marks every datagram for routers that know it; 0 marks none

@@ -7,8 +7,10 @@ import errno
 import os
 import select
 import socket
+import struct
 import threading
 import time
+from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, Any, Final
 
 from punktfunk.errors import PipelineFailed
@@ -30,6 +32,9 @@ _TEMPORARY_ERRORS: Final = frozenset(
     {errno.EAGAIN, errno.ENOBUFS, errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EINTR,
      errno.ENETDOWN, errno.EHOSTDOWN, errno.EPERM, errno.EADDRNOTAVAIL}
 )  # fmt: skip
+
+
+Marks = list[tuple[int, int, bytes]]
 
 
 class Cadence:
@@ -63,7 +68,7 @@ class AudioLink:
         self._plan = plan
         self._socket = socket.socket(fileno=os.dup(socket_fd))
         self._stop = threading.Event()
-        self._destination: tuple[Any, ...] | None = None  # written by control, read by pf-audio
+        self._destination: tuple[tuple[Any, ...], Marks] | None = None  # written by control, read by pf-audio
         self._failures = Failures()
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._worker = Worker("pf-audio", self._run, self._failures, self._stop.set)
@@ -118,7 +123,7 @@ class AudioLink:
     def set_destination(self, address: tuple[Any, ...], family: int) -> None:
         """Send to ``address``, as ``recvfrom`` gave it; ``family`` must be the socket's own."""
         assert family == self._socket.family
-        self._destination = address
+        self._destination = address, _marks(self._plan.dscp, str(address[0]))
         os.eventfd_write(self._wake_fd, 1)
 
     def counters(self) -> dict[str, int]:
@@ -160,7 +165,8 @@ class AudioLink:
     def _send(self, datagram: bytes) -> None:
         assert self._destination is not None
         try:
-            self._socket.sendto(datagram, socket.MSG_DONTWAIT, self._destination)
+            address, marks = self._destination
+            self._socket.sendmsg([datagram], marks, socket.MSG_DONTWAIT, address)
         except OSError as error:
             # The network comes and goes under a session; what is wrong with us is not passed over.
             if error.errno not in _TEMPORARY_ERRORS:
@@ -168,3 +174,14 @@ class AudioLink:
             self._counters["audio_send_errors"] += 1
         else:
             self._counters["audio_datagrams"] += 1
+
+
+def _marks(dscp: int, host: str) -> Marks:
+    """Ancillary data that marks a datagram; an IPv4 address on an IPv6 socket wants IPv4's."""
+    if dscp == 0:
+        return []
+    value = struct.pack("i", dscp << 2)
+    address = ip_address(host.partition("%")[0])
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return [(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, value)]
+    return [(socket.IPPROTO_IP, socket.IP_TOS, value)]

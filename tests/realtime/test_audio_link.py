@@ -4,6 +4,7 @@ import select
 import socket
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 
 import av
 import numpy as np
@@ -243,11 +244,11 @@ def test_unreachable_networks_are_counted_not_fatal(sockets, monkeypatch):
             self.family = inner.family
             self.left = 3
 
-        def sendto(self, *arguments):
+        def sendmsg(self, *arguments):
             self.left -= 1
             if self.left >= 0:
                 raise OSError(101, "Network is unreachable")
-            return self.inner.sendto(*arguments)
+            return self.inner.sendmsg(*arguments)
 
         def close(self):
             self.inner.close()
@@ -274,3 +275,12 @@ def test_priority_is_modest_where_allowed(sockets):
     else:
         assert "SCHED_FIFO" in placement.reason
     assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+
+@pytest.mark.parametrize("dscp", [0, 48])
+def test_datagrams_carry_the_clients_mark(sockets, dscp):
+    client, _ = sockets
+    client.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
+    with running(replace(audio_plan(), dscp=dscp), sockets):
+        _, ancillary, _, _ = client.recvmsg(2048, 100)
+    assert ancillary == [(socket.IPPROTO_IP, socket.IP_TOS, bytes([dscp << 2]))]

@@ -17,6 +17,9 @@ LOWEST_VIDEO_BITRATE_BPS = 500_000
 HIGHEST_VIDEO_BITRATE_BPS = 2_000_000_000
 """Encoders keep rates in 32 bits, some with a sign; the most that clients let people choose is 500 Mbit/s."""
 
+_VIDEO_DSCP, _AUDIO_DSCP = 40, 48
+"""CS5 and CS6, as Sunshine marks (src/platform/linux/misc.cpp, enable_socket_qos), for clients that ask."""
+
 _EVERYTHING = Encryption.CONTROL_V2 | Encryption.VIDEO | Encryption.AUDIO
 _CODEC_MODES = {
     Codec.H264: CodecMode.H264,
@@ -124,6 +127,7 @@ def negotiate(
             encryption_key=launch.key if encryption & Encryption.VIDEO else None,
             pacing=offer.pacing,
             frame_interval_ns=announce.mode.frame_interval_ns,
+            dscp=_VIDEO_DSCP if announce.video_qos_type else 0,
         ),
         audio=AudioPlan(
             source=sound,
@@ -132,6 +136,7 @@ def negotiate(
             packet_duration_ms=announce.packet_duration_ms,
             encryption_key=launch.key if encryption & Encryption.AUDIO else None,
             encryption_iv_id=launch.key_id,
+            dscp=_AUDIO_DSCP if announce.audio_qos_type else 0,
         ),
         encryption=encryption,
         client_features=announce.features,

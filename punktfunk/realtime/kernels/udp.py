@@ -25,6 +25,7 @@ from punktfunk.realtime.kernels.layout import (
     SEND_SINGLE,
     SENDER_WORD_COUNT,
     SOCKET_FAILED,
+    WORD_DEPARTURE_NS,
     WORD_SEND_MODE,
     WORD_SOCKET,
     WORD_TRAFFIC_CLASS,
@@ -83,7 +84,7 @@ def _control(words: I64, address: I64, messages: I64, segment_bytes: int, depart
         plain = address[1] & 0xFFFF != _AF_INET6 or mapped
         kind = int64(_IP_TOS) if plain else int64(_IPV6_TCLASS)
         used = _put_control(messages, used, _CLASS_LENGTH, kind, words[WORD_TRAFFIC_CLASS])
-    if depart_ns > 0 and words[WORD_TXTIME]:
+    if words[WORD_TXTIME]:
         used = _put_control(messages, used, _TXTIME_LENGTH, _SCM_TXTIME, depart_ns)
     if segment_bytes:
         used = _put_control(messages, used, _SEGMENT_LENGTH, _UDP_SEGMENT, segment_bytes)
@@ -159,7 +160,13 @@ def _send_at(
     messages = words_at(messages_address, MESSAGE_WORD_COUNT)
     counters = words_at(counters_address, COUNTER_COUNT)
     fd = np.int32(words[WORD_SOCKET])
-    patience_ns = monotonic_ns() + _PATIENCE_NS
+    now_ns = monotonic_ns()
+    patience_ns = now_ns + _PATIENCE_NS
+    if words[WORD_TXTIME]:
+        # A queue that keeps times sorts by them, and what has none overtakes what waits: so all get one, and
+        # none goes back.
+        depart_ns = max(depart_ns, words[WORD_DEPARTURE_NS], now_ns)
+        words[WORD_DEPARTURE_NS] = depart_ns
     sent = int64(0)
     while sent < count:
         mode, left = words[WORD_SEND_MODE], count - sent
@@ -207,7 +214,8 @@ def send_rows(
     address    (>= DESTINATION_WORD_COUNT,)   length of the socket address, then the address
     messages   (MESSAGE_WORD_COUNT,)   room for the structures that the system calls read
     counters   (COUNTER_COUNT,)   added to
-    depart_ns  CLOCK_MONOTONIC time at which the route's queue lets them go, where WORD_TXTIME is 1; 0: now
+    depart_ns  CLOCK_MONOTONIC time at which the route's queue lets them go, where WORD_TXTIME is 1; 0, and a
+               time that has passed: now. Never before what was sent earlier
 
     A full socket is waited for, in all at most 4 ms; what then still does not fit, or finds no route, is
     counted as lost. Errors that mean *not like this* lower the mode for good: the caller resets it with the

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from punktfunk.errors import LocalProtocolError, PipelineFailed
 from punktfunk.plan import FrameType, Pacing
+from punktfunk.realtime import txtime
 from punktfunk.realtime.counters import read_counters
 from punktfunk.realtime.kernels import layout, udp
 from punktfunk.realtime.kernels.jit import address_of_entry
@@ -97,6 +98,7 @@ class FrameSender:
         self._messages = aligned_words(udp.MESSAGE_WORD_COUNT)
         self._frame = aligned_words(layout.FRAME_WORD_COUNT)
         self._destination: bytes | None = None
+        self._departures = txtime.TxTime(useful=False, reason="frames are not paced")
         self._pushed_count = self._oversize_count = 0
         self._asked_by_push = self._asked_by_control = self._answered_count = 0
         doorbell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -202,7 +204,8 @@ class FrameSender:
     ) -> None:
         """Send to this numeric address from the next frame on. Nothing is sent before the first call.
 
-        The first destination asks for an IDR. LocalProtocolError for an address that is none.
+        The first destination asks for an IDR. Where the route's queue keeps times of departure, paced
+        datagrams are handed to it early, with their times. LocalProtocolError for an address that is none.
         """
         address = _socket_address(host, port, family, flowinfo, scope_id)
         if address == self._destination:
@@ -213,6 +216,9 @@ class FrameSender:
         words = np.zeros(layout.DESTINATION_WORD_COUNT, np.int64)
         words[0] = len(address)
         words[1:] = np.frombuffer(address.ljust(32, b"\0"), np.int64)
+        if self._words[layout.WORD_PACE_WINDOW_NS]:
+            self._departures = txtime.offer(int(self._words[layout.WORD_SOCKET]), host, scope_id)
+            post_word(self._words, layout.WORD_TXTIME, int(self._departures.useful))
         post_destination(self._words, words)
 
     def _post_percent(self, percent: int) -> None:
@@ -243,13 +249,21 @@ class FrameSender:
         return int(self._words[layout.WORD_FIRST_FRAME_INDEX]) + passed_count
 
     def counters(self) -> dict[str, int]:
-        """Copy the counts; ``send_mode`` is 0 for segmentation offload, 1 for sendmmsg, 2 for sendto."""
+        """Copy the counts; ``send_mode`` is 0 for segmentation offload, 1 for sendmmsg, 2 for sendto.
+
+        ``send_times`` is 1 while the route's queue, not this thread, keeps the times of departure.
+        """
         read = read_counters(self._counters)
         read["oversize_frames"] = self._oversize_count + read.pop("oversize_in_kernel")
         read["ring_drops"] = self._ring.dropped_count
         read["ring_bytes"] = self._ring.waiting_bytes
         read["send_mode"] = int(self._words[layout.WORD_SEND_MODE])
+        read["send_times"] = int(self._words[layout.WORD_TXTIME])
         return read
+
+    def departures(self) -> txtime.TxTime:
+        """Tell whether datagrams carry times of departure on the current route, and why."""
+        return self._departures
 
     def latencies(self) -> NDArray[np.int64]:
         """Copy the rows of the last frames, oldest first.

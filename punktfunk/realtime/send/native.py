@@ -87,6 +87,7 @@ class NativeSender(FrameSender):
                 layout.WORD_DATAGRAM_SEQUENCE: first_sequence,
                 layout.WORD_STREAM_SEQUENCE: first_stream_sequence,
                 layout.WORD_FEC_PERCENT: plan.fec_percent,
+                layout.WORD_TRAFFIC_CLASS: plan.dscp << 2,
             },
             cipher.close if cipher else _nothing,
         )

@@ -79,6 +79,7 @@ class VideoSender(FrameSender):
                 layout.WORD_FIRST_FRAME_INDEX: first_frame_index,
                 layout.WORD_DATAGRAM_SEQUENCE: first_sequence,
                 layout.WORD_FEC_PERCENT: plan.fec_percent,
+                layout.WORD_TRAFFIC_CLASS: plan.dscp << 2,
             },
             cipher.close if cipher else _nothing,
         )

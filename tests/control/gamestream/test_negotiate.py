@@ -62,6 +62,12 @@ def test_the_clients_encryption_decides(enabled, legacy, video, audio):
     assert agreement.audio.encryption_key == audio
 
 
+@pytest.mark.parametrize(("video", "audio", "marks"), [(5, 4, (40, 48)), (0, 0, (0, 0)), (0, 4, (0, 48))])
+def test_datagrams_are_marked_for_clients_that_ask(video, audio, marks):
+    agreement = agree(**{"x-nv-vqos[0].qosTrafficType": video, "x-nv-aqos.qosTrafficType": audio})
+    assert (agreement.send.dscp, agreement.audio.dscp) == marks
+
+
 @pytest.mark.parametrize(
     ("announced", "status", "words"),
     [
