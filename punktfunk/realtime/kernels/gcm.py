@@ -10,7 +10,8 @@ Instructions). A product of two blocks is three carry-less ones (Karatsuba).
 **Free of secret-dependent branches and tables.** Key, texts and hashes live in vector registers only, from
 the load to the store. No instruction here turns a vector into a scalar, except the one that answers whether
 a tag is right; so every branch and every address comes from scalar arguments: addresses, counts, lengths. The
-AES and multiplication instructions take the same time for all values. A test reads the machine code for it.
+AES and multiplication instructions take the same time for all values. ``test_gcm_secrets`` reads the
+machine code for it.
 """
 
 from collections.abc import Callable, Sequence
