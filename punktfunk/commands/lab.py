@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -19,7 +20,15 @@ from punktfunk.log import printable
 from punktfunk.measure import lab
 from punktfunk.measure.paired import Row
 from punktfunk.measure.report import machine, table
-from punktfunk.realtime import VariantFile, check_name, find_variant, find_variants, is_checked
+from punktfunk.realtime import (
+    VariantFile,
+    check_name,
+    find_variant,
+    find_variants,
+    is_checked,
+    is_shipped,
+    shipped_variants,
+)
 
 DEFAULT = "default"
 LIVE_SLACK_S = 20.0
@@ -47,39 +56,34 @@ def new(name: str, kind: str, folder: Path | None) -> None:
 
 
 def list_variants(folder: Path | None, *, as_json: bool) -> None:
-    """Print every variant of the folder."""
-    there = find_variants(_folder(folder))
+    """Print what punktfunk ships, then every variant of the folder."""
+    place = _folder(folder)
+    rows: list[dict[str, Any]] = [
+        {"kind": kind, "name": name, "number": number, "checked": True, "file": "", "summary": ""}
+        for kind, name, number in shipped_variants()
+    ]
+    rows += [
+        {
+            "kind": each.kind,
+            "name": each.name,
+            "number": each.number,
+            "checked": is_checked(each),
+            "file": f"{each.source.path}:{each.line}",
+            "summary": each.summary,
+        }
+        for each in find_variants(place)
+    ]
     if as_json:
-        rows = [
-            {
-                "kind": each.kind,
-                "name": each.name,
-                "number": each.number,
-                "file": str(each.source.path),
-                "line": each.line,
-                "checked": is_checked(each),
-                "summary": each.summary,
-            }
-            for each in there
-        ]
         print(json.dumps(rows, indent=2))
         return
-    if not there:
-        print(f"No variant in {_folder(folder)} yet. Begin with: punktfunk lab new mine --kind fec8")
-        return
-    _print_table(
-        ("variant", "recorded as", "checked", "file", "summary"),
-        [
-            (
-                f"{each.kind}={each.name}",
-                str(each.number),
-                "yes" if is_checked(each) else "no",
-                f"{each.source.path.name}:{each.line}",
-                each.summary,
-            )
-            for each in there
-        ],
-    )
+    names = [f"{row['kind']}={row['name']}" for row in rows]
+    width = max(map(len, names))
+    for name, row in zip(names, rows, strict=True):
+        state = "checked" if row["checked"] else "NOT CHECKED"
+        where = f"{state:11}  {printable(row['summary'])}" if row["file"] else "ships with punktfunk"
+        print(f"{name:{width}}  recorded as {row['number']:<5}  {where}".rstrip())
+    if not any(row["file"] for row in rows):
+        print(f"none in {place} yet; begin with: punktfunk lab new mine --kind fec8")
 
 
 def check(names: Sequence[str], folder: Path | None) -> None:
@@ -99,10 +103,8 @@ def check(names: Sequence[str], folder: Path | None) -> None:
 
 def compare(pair: str, folder: Path | None, shapes: Sequence[str], rounds: int, *, as_json: bool) -> None:
     """Time a variant beside the default, here and now."""
-    each = _find(pair, folder)
-    if not is_checked(each):
-        _check(each, quiet=as_json)
-    rows = lab.compare(each.source.path.parent, each.kind, each.name, shapes, rounds, _quiet)
+    kind, name, place = _named(pair, folder, check=not as_json)
+    rows = lab.compare(place, kind, name, shapes, rounds, _quiet)
     _print_rows(rows, as_json=as_json)
 
 
@@ -110,23 +112,17 @@ def compare_live(
     pair: str, folder: Path | None, state: Path | None, seconds: float, turn_s: float, *, as_json: bool
 ) -> None:
     """Let the running stream take default and variant in turns, and compare what its frames recorded."""
-    each = _find(pair, folder)
-    request = _request("lab.compare", each.kind, each.name, each.source.path.parent)
+    kind, name, place = _named(pair, folder)
+    request = _request("lab.compare", kind, name, place)
     request |= {"seconds": str(seconds), "turn_s": str(turn_s)}
     answer = ask(state, request, seconds + LIVE_SLACK_S)
-    rows = lab.live_rows(each.kind, int(answer["number"]), answer["frames"])
+    rows = lab.live_rows(kind, int(answer["number"]), answer["frames"])
     _print_rows(rows, as_json=as_json)
 
 
 def swap(pair: str, folder: Path | None, state: Path | None) -> None:
     """Let the running stream use a variant, or the default again."""
-    kind, name = _split(pair)
-    if name == DEFAULT:
-        request = _request("lab.swap", kind, name, _folder(folder))
-    else:
-        each = find_variant(_folder(folder), kind, name)
-        request = _request("lab.swap", kind, name, each.source.path.parent)
-    answer = ask(state, request)
+    answer = ask(state, _request("lab.swap", *_named(pair, folder)))
     print(f"{answer['kind']}: {answer['before']} -> {answer['name']}, recorded as {answer['number']}")
 
 
@@ -190,6 +186,17 @@ def _find(text: str, folder: Path | None) -> VariantFile:
             hint=f"Say which: {kinds}" if there else "punktfunk lab list shows what there is.",
         )
     return there[0]
+
+
+def _named(pair: str, folder: Path | None, *, check: bool | None = None) -> tuple[str, str, Path]:
+    """Kind, name and folder of what a pair names; a researcher's own is checked first, loudly or not."""
+    kind, name = _split(pair)
+    place = _folder(folder)
+    if name != DEFAULT and not is_shipped(kind, name):
+        each = find_variant(place, kind, name)
+        if check is not None and not is_checked(each):
+            _check(each, quiet=not check)
+    return kind, name, place
 
 
 def _split(pair: str) -> tuple[str, str]:

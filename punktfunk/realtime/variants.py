@@ -32,6 +32,12 @@ FIRST_OWN_NUMBER: Final = 256
 """Numbers below are those of variants that punktfunk ships; each fits 16 bits of the latency log."""
 _NUMBER_COUNT: Final = 1 << 16
 
+SHIPPED: Final = {
+    "seal": {"evp": 1, "aesni": 2, "vaes": 3},
+    "decode": {"direct": 1, "cauchy": 2, "full": 3, "transposed": 4},
+}
+"""What a default chooses from, by kind and name, with the number that stands for it for ever."""
+
 CODE_DEFAULT: Final = 5  # word of a researcher's context: address of the context that the default gets
 _SHARED_WORD_COUNT: Final = 5  # CODE_TABLES to CODE_ZEROS_BYTES
 

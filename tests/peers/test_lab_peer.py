@@ -18,10 +18,11 @@ from relay import OneOfEachFrame, Relay, nothing
 from punktfunk.control import admin_client
 from punktfunk.control.admin_client import HostRefused
 from punktfunk.paths import admin_socket
+from punktfunk.realtime import check_variant
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(120)]
 
-FRAMES = 30
+FRAMES = 20
 
 
 def lab(host: AlteredHost, *words: str) -> str:
@@ -50,7 +51,8 @@ def test_a_stream_takes_variants_and_gives_them_back(tmp_path: Path) -> None:
     for name, text in examples().items():
         write(folder, name, text)
     with AlteredHost(tmp_path, ALTERED_PICTURE="busy") as host, paired(tmp_path, host, "paired"):
-        lab(host, "check", "--folder", str(folder))
+        for kind, name in (("fec8", "horner"), ("pace", "eager")):
+            assert list(check_variant(folder, kind, name, seed=1))
         with pytest.raises(HostRefused, match="no stream is running"):
             ask(host, "lab.swap", kind="fec8", name="horner", folder=str(folder))
         with (
@@ -70,7 +72,7 @@ def test_a_stream_takes_variants_and_gives_them_back(tmp_path: Path) -> None:
             for kind in ("fec16", "seal", "decode"):
                 with pytest.raises(HostRefused, match=r"has no variant of|uses no"):
                     ask(host, "lab.swap", kind=kind, name="default", folder=str(folder))
-            words = ("fec8=horner", "--live", "--seconds", "3", "--turn", "0.1", "--folder", str(folder))
+            words = ("fec8=horner", "--live", "--seconds", "2", "--turn", "0.07", "--folder", str(folder))
             assert "encoded to first datagram" in lab(host, "compare", *words, "--state", str(host.state))
             assert made(host)["horner", "default"] > FRAMES
             relay.drop = nothing

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from punktfunk.errors import ConfigError, EnvironmentProblem, Misuse
-from punktfunk.realtime.variants import DEFAULT, KINDS, own_number
+from punktfunk.realtime.variants import DEFAULT, KINDS, SHIPPED, own_number
 
 MODULE: Final = "punktfunk.realtime.lab"
 NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
@@ -159,6 +159,11 @@ def _declared_in(source: Source) -> Iterator[VariantFile]:
                     continue
             if kind:
                 summary = (ast.get_docstring(function) or "").partition("\n")[0]
+                if name in SHIPPED.get(kind, {}):
+                    raise ConfigError(
+                        f"{source.path.name}:{function.lineno}: {kind}={name} is punktfunk's own",
+                        hint="Choose another name.",
+                    )
                 yield VariantFile(kind, check_name(name), source, function.lineno, summary)
 
 

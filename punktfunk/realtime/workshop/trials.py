@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from punktfunk.realtime.workshop.checking import check
 from punktfunk.realtime.workshop.files import find_variant
 from punktfunk.realtime.workshop.loading import load, note_checked
+from punktfunk.realtime.workshop.shipped import is_shipped, load_shipped
 
 if TYPE_CHECKING:
     from punktfunk.realtime.workshop.works import Trial
@@ -39,7 +40,8 @@ def trials(folder: Path, kind: str, name: str, shapes: Sequence[str]) -> "Iterat
 
     Misuse for a shape that is none of this kind's.
     """
-    variant = load(find_variant(folder, kind, name))
+    ours = is_shipped(kind, name)
+    variant = load_shipped(kind, name) if ours else load(find_variant(folder, kind, name))
     module = import_module(f"punktfunk.realtime.workshop.{_WORKS[kind]}")
     for shape in shapes or module.USUAL[kind]:
         yield module.trial(variant, shape)
