@@ -156,13 +156,17 @@ def send(
         int, typer.Option("--bytes", metavar="BYTES", help="Size of a datagram's payload.")
     ] = 1400,
     batch: Annotated[int, typer.Option(metavar="N", help="Datagrams in one call, 2 to 64.")] = 46,
+    receive: Annotated[
+        bool, typer.Option("--receive", help="Have a thread receive what it can, with UDP_GRO.")
+    ] = False,
+    ipv6: Annotated[bool, typer.Option("--ipv6", help="By ::1 instead of 127.0.0.1.")] = False,
     rounds: Rounds = 40,
     json_file: JsonFile = None,
     plot_file: PlotFile = None,
 ) -> None:
     """Measure UDP over loopback: segmentation offload, sendmmsg and sendmsg, against Python's sendto.
 
-    Nobody reads the receiving socket, so its buffer is full: what is timed is the sender.
+    Nobody reads the receiving socket (but see --receive), so its buffer is full: what is timed is the sender.
 
     \b
     Examples:
@@ -172,7 +176,8 @@ def send(
     from punktfunk.commands.bench import Outputs, bench
     from punktfunk.measure.options import SendOptions
 
-    bench("send", SendOptions(datagram_bytes, batch, rounds), (), Outputs(json_file, plot_file))
+    options = SendOptions(datagram_bytes, batch, rounds, receive, ipv6)
+    bench("send", options, (), Outputs(json_file, plot_file))
 
 
 @bench.command()

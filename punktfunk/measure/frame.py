@@ -32,7 +32,7 @@ from punktfunk.measure.floors import FRAME, MODES, PER_PACKET, judged
 from punktfunk.measure.hog import hog
 from punktfunk.measure.options import FrameOptions
 from punktfunk.measure.paired import F64, Row, Work, measure_works, paired, single
-from punktfunk.measure.send import SEND_MODES, loopback
+from punktfunk.measure.send import loopback
 from punktfunk.measure.sender import KEY, SHARD_BYTES, FrameMaker, data_max, python_sender
 from punktfunk.measure.steps import Benchmark, Step
 from punktfunk.plan import RealtimePlan
@@ -254,9 +254,8 @@ def stage_rows(options: FrameOptions) -> Iterator[Row]:
             aad_bytes=SEQUENCE_BYTES,
         )
         yield _stage(options, f"stage: encryption ({cipher.implementation})", sealing)
-    with loopback() as (host, address):
-        sending = realtime.RowSender(host.fileno(), *address, packets, group=_GROUP, mode=SEND_MODES["GSO"])
-        yield _stage(options, "stage: sending (GSO)", sending)
+    with realtime.SendTrial(packets.shape[1], group_count=_GROUP) as trial:
+        yield _stage(options, "stage: sending (GSO)", lambda times: trial.send("gso", times * count))
 
 
 def _stage(options: FrameOptions, case: str, work: Work) -> Row:

@@ -154,11 +154,13 @@ class RingOptions(_Plain):
 
 @dataclass(frozen=True, slots=True)
 class SendOptions(_Plain):
-    """Size of a datagram, and how many are handed to the system at once."""
+    """Size of a datagram, how many are handed to the system at once, and whether a thread receives them."""
 
     datagram_bytes: int = 1400
     batch: int = 46
     rounds: int = 40
+    receive: bool = False
+    ipv6: bool = False
 
     def check(self) -> None:
         """Misuse for more than one call of the system takes."""

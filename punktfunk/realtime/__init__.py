@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from punktfunk.realtime.encode.probe import Refusal as Refusal
     from punktfunk.realtime.encode.probe import probe_encoders as probe_encoders
     from punktfunk.realtime.instruments import FrameTimes as FrameTimes
-    from punktfunk.realtime.instruments import RowSender as RowSender
     from punktfunk.realtime.instruments import aligned_rows as aligned_rows
     from punktfunk.realtime.instruments import copying as copying
     from punktfunk.realtime.instruments import deciding_code as deciding_code
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from punktfunk.realtime.thread import prepare_process as prepare_process
     from punktfunk.realtime.thread import promote as promote
     from punktfunk.realtime.timing import RingRun as RingRun
+    from punktfunk.realtime.timing import SendTrial as SendTrial
     from punktfunk.realtime.timing import run_records as run_records
     from punktfunk.realtime.timing import run_slots as run_slots
     from punktfunk.realtime.timing import wake_latencies_ns as wake_latencies_ns
@@ -69,7 +69,7 @@ __all__ = [
     "Placement",
     "Refusal",
     "RingRun",
-    "RowSender",
+    "SendTrial",
     "Variant",
     "VariantFile",
     "VideoSender",
@@ -121,7 +121,7 @@ _HOMES = {
     "Placement": "thread",
     "Refusal": "encode.probe",
     "RingRun": "timing",
-    "RowSender": "instruments",
+    "SendTrial": "timing",
     "Variant": "variants",
     "VariantFile": "workshop.files",
     "VideoSender": "send.sender",

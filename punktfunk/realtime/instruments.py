@@ -5,7 +5,6 @@ entry. Arrays are checked here, once, because an entry sees only addresses.
 """
 
 import ctypes
-import socket
 from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from punktfunk.errors import EnvironmentProblem, LocalProtocolError
-from punktfunk.realtime.kernels import layout, layout_decode, repeat, udp
+from punktfunk.realtime.kernels import layout, layout_decode, repeat
 from punktfunk.realtime.kernels.jit import address_of_entry
 from punktfunk.realtime.kernels.layout16 import CODE16_WORD_COUNT
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 U8 = NDArray[np.uint8]
 I64 = NDArray[np.int64]
 _ALIGNMENT_BYTES = 64
-_SOCKADDR_IN_BYTES = 16
 _TAG_BYTES = 16
 DECODERS: Final = {
     "direct": layout_decode.DIRECT,
@@ -210,32 +208,3 @@ def feed_frames(sender: "FrameSender", frame: bytes, interval_ns: int, count: in
         raise LocalProtocolError(f"a frame of {len(frame)} bytes does not fit into the sender")
     sender._pushed_count += count  # noqa: SLF001
     return dropped
-
-
-class RowSender:
-    """Sends all rows of ``packets`` (rows, datagram bytes) so many times, ``group`` of them at once.
-
-    ``mode`` is that of ``send_mode`` in a sender's counters: 0 segmentation offload, 1 sendmmsg, 2 a call for
-    each. LocalProtocolError when the system did not take a mode; datagrams that find no room are not errors.
-    """
-
-    def __init__(self, socket_fd: int, host: str, port: int, packets: U8, *, group: int, mode: int) -> None:
-        self._packets, self._group, self._mode = np.ascontiguousarray(packets), group, mode
-        self._words = np.zeros(layout.SENDER_WORD_COUNT, np.int64)
-        self._words[layout.WORD_SOCKET] = socket_fd
-        self._words[layout.WORD_SEND_MODE] = mode
-        self._messages = np.zeros(udp.MESSAGE_WORD_COUNT, np.int64)
-        self._counters = np.zeros(layout.COUNTER_COUNT, np.int64)
-        self._address = np.zeros(layout.ADDRESS_WORD_COUNT, np.int64)
-        place = socket.AF_INET.to_bytes(2, "little") + port.to_bytes(2, "big") + socket.inet_aton(host)
-        self._address[0] = _SOCKADDR_IN_BYTES
-        self._address[1 : layout.DESTINATION_WORD_COUNT] = np.frombuffer(place.ljust(32, b"\0"), np.int64)
-
-    def __call__(self, times: int) -> int:
-        """Send; how many datagrams the system took."""
-        sent = repeat.repeat_send(
-            self._words, self._packets, self._group, self._address, self._messages, self._counters, times
-        )
-        if sent < 0 or self._words[layout.WORD_SEND_MODE] != self._mode:
-            raise LocalProtocolError(f"sending in mode {self._mode} ended with {sent}")
-        return sent

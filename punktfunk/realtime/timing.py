@@ -125,7 +125,14 @@ class SendTrial:
     With it a thread receives what it can, with UDP_GRO.
     """
 
-    def __init__(self, datagram_bytes: int = 1400, *, ipv6: bool = False, receiving: bool = False) -> None:
+    def __init__(
+        self,
+        datagram_bytes: int = 1400,
+        *,
+        group_count: int = udp.GROUP_MAX,
+        ipv6: bool = False,
+        receiving: bool = False,
+    ) -> None:
         family, host = (socket.AF_INET6, "::1") if ipv6 else (socket.AF_INET, "127.0.0.1")
         self._client = socket.socket(family, socket.SOCK_DGRAM)
         self._host = socket.socket(family, socket.SOCK_DGRAM)
@@ -135,7 +142,7 @@ class SendTrial:
         self._words = np.zeros(layout.SENDER_WORD_COUNT, np.int64)
         self._words[layout.WORD_SOCKET] = self._host.fileno()
         self._packets = np.random.default_rng(0).integers(
-            0, 256, (udp.GROUP_MAX, datagram_bytes), dtype=np.uint8
+            0, 256, (group_count, datagram_bytes), dtype=np.uint8
         )
         self._address = _address_words(family, self._target)
         self._messages = np.zeros(udp.MESSAGE_WORD_COUNT, np.int64)

@@ -90,8 +90,9 @@ def test_what_cannot_seal_is_noted(monkeypatch):
     assert measured.notes[0] == "vaes of aes-128-gcm does not run on this CPU, so it is left out"
 
 
-def test_send_has_every_way():
-    rows = send.benchmark(SendOptions(200, 8, ROUNDS)).rows()
+@pytest.mark.parametrize(("receive", "ipv6"), [(False, False), (True, False), (False, True)])
+def test_send_has_every_way(receive, ipv6):
+    rows = send.benchmark(SendOptions(200, 8, ROUNDS, receive, ipv6)).rows()
     assert [row.case for row in rows] == ["GSO", "sendmmsg", "one by one"]
     assert {row.baseline_name for row in rows} == {SENDTO}
     assert all(row.ours > 0 and row.floor is None for row in rows)

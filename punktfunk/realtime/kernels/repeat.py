@@ -19,7 +19,6 @@ from punktfunk.realtime.kernels.layout import (
 )
 from punktfunk.realtime.kernels.ring import deliver
 from punktfunk.realtime.kernels.system import monotonic_ns, sleep_to_ns
-from punktfunk.realtime.kernels.udp import GROUP_BYTES_MAX, GROUP_MAX, send_rows
 from punktfunk.realtime.kernels.views import words_at
 
 I64 = NDArray[np.int64]
@@ -59,32 +58,6 @@ def repeat_entry(address: int, words: I64, times: int) -> int:
         if result < 0:
             break
     return result
-
-
-@kernel("int64(int64[::1], uint8[:, ::1], int64, int64[::1], int64[::1], int64[::1], int64)")
-def repeat_send(
-    words: I64, packets: U8, group: int, address: I64, messages: I64, counters: I64, times: int
-) -> int:
-    """Send all rows ``times`` times, in groups; how many went out, BAD_SIZE or SOCKET_FAILED.
-
-    words, packets, address, messages, counters   as in ``udp.send_rows``
-    group     rows handed over at once, at least 1; fewer where they would exceed one call's bytes
-    times     how often
-    """
-    if group < 1 or packets.shape[0] < 1 or packets.shape[1] < 1:
-        return BAD_SIZE
-    size = max(int64(1), min(group, int64(GROUP_MAX), GROUP_BYTES_MAX // int64(packets.shape[1])))
-    sent = int64(0)
-    for _ in range(times):
-        first = int64(0)
-        while first < packets.shape[0]:
-            count = min(size, packets.shape[0] - first)
-            accepted = send_rows(words, packets, first, count, address, messages, counters, 0)
-            if accepted < 0:
-                return accepted
-            sent += accepted
-            first += count
-    return sent
 
 
 @kernel(types.int64(_WORDS, _WORDS, _WORDS, _READ_ONLY, types.int64, types.int64, types.int64))

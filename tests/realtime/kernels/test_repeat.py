@@ -1,7 +1,6 @@
 """Kernels that repeat a call for benchmarks: how often, with what, and what comes of a failure."""
 
 import os
-import socket
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from punktfunk.realtime.code16 import entry_at
 from punktfunk.realtime.instruments import (
     DECODERS,
     Repeated,
-    RowSender,
     aligned_rows,
     copying,
     deciding_code,
@@ -93,26 +91,6 @@ def test_copying_copies_and_checks_sizes():
 def test_shards_of_two_sizes_are_refused():
     with pytest.raises(LocalProtocolError, match="10 and of 12"):
         encoding(None, aligned_rows(2, 10), aligned_rows(1, 12))  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("mode", [layout.SEND_SEGMENTED, layout.SEND_BATCHED, layout.SEND_SINGLE])
-def test_repeat_send_sends_every_row_each_time(mode):
-    packets = aligned_rows(5, 200, seed=2)
-    with (
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as host,
-    ):
-        client.bind(("127.0.0.1", 0))
-        client.settimeout(5)
-        sender = RowSender(host.fileno(), *client.getsockname(), packets, group=2, mode=mode)
-        assert sender(3) == 15
-        seen = [client.recv(1000) for _ in range(15)]
-    assert seen == [row.tobytes() for row in packets] * 3
-
-
-def test_a_closed_socket_is_said():
-    with pytest.raises(LocalProtocolError):
-        RowSender(-1, "127.0.0.1", 9, aligned_rows(2, 100), group=2, mode=layout.SEND_SINGLE)(1)
 
 
 def test_feed_frames_pushes_one_frame_a_tick_and_numbers_them():
