@@ -221,9 +221,10 @@ def send_native_frame(frame_address: int, frame_bytes: int) -> int:
         return OVERSIZE
     frame[FRAME_PERCENT] = load_acquire(words, WORD_FEC_PERCENT)
     parity = parity_count(min(most, data_total), frame[FRAME_PERCENT], words[WORD_BLOCK_MAX])
-    if GROUP_MAX + parity > frame[FRAME_ROW_COUNT]:
-        return BAD_SIZE
     last = parity_count(data_total - (block_count - 1) * most, frame[FRAME_PERCENT], words[WORD_BLOCK_MAX])
+    # A small block may have more parity than a full one, which leaves less room for it.
+    if GROUP_MAX + max(parity, last) > frame[FRAME_ROW_COUNT]:
+        return BAD_SIZE
     header = frame[FRAME_HEADER:]
     header[0] = record[RECORD_TIMESTAMP]
     header[1] = record[RECORD_SEQUENCE] - words[WORD_FIRST_SEQUENCE] + words[WORD_FIRST_FRAME_INDEX]

@@ -26,7 +26,7 @@ def write_headers(packets: U8, offset_bytes: int, count: int, header: I64, place
         flags = packet.FLAG_PICTURE
         flags |= packet.FLAG_FIRST_PACKET * (place + row == 0)
         flags |= packet.FLAG_LAST_PACKET * (place + row == total - 1)
-        fields = packet.Header(*(int(field) for field in header[:12]), flags)
+        fields = packet.Header._make([*(int(field) for field in header[:12]), flags])
         fields = fields._replace(
             stream_sequence=fields.stream_sequence + row, shard_index=fields.shard_index + row
         )

@@ -54,11 +54,10 @@ class NativeSender(FrameSender):
         geometry.blocks(capacity_bytes, plan.fec_percent)
         data_total = geometry.data_count(capacity_bytes)
         data_count = min(plan.data_max, data_total)
-        most = min(wanted_parity(data_count, MAX_PERCENT), FIELD_SHARDS[scheme] - data_count)
-        self._code = (Code16 if scheme is FecScheme.GF16 else Code8)(
-            data_count, max(most, 1), plan.shard_bytes
-        )
-        fec, self._shard_bytes = Default(self._code.encode_address, self._code.context), plan.shard_bytes
+        # At any percentage and with any count up to this one: a small last block has room for more.
+        most = min(wanted_parity(data_count, MAX_PERCENT), FIELD_SHARDS[scheme] - 1)
+        self._code = _open_code(scheme, data_count, most, plan.shard_bytes)
+        fec = Default(self._code.encode_address, self._code.context)
         defaults = {"fec16" if scheme is FecScheme.GF16 else "fec8": fec}
         cipher = _open_cipher(plan)
         if cipher:
@@ -119,6 +118,13 @@ class NativeSender(FrameSender):
     def next_stream_sequence(self) -> int:
         """Stream sequence of the next packet, for a sender that continues this stream."""
         return int(self._words[layout.WORD_STREAM_SEQUENCE])
+
+
+def _open_code(scheme: FecScheme, data_count: int, parity_count: int, shard_bytes: int) -> Code8 | Code16:
+    if scheme is FecScheme.GF16:
+        return Code16(data_count, parity_count, shard_bytes)
+    # Its memory serves every shape of the field; the counts are only what its own methods check.
+    return Code8(FIELD_SHARDS[scheme] - 1, 1, shard_bytes)
 
 
 def _open_cipher(plan: NativeSendPlan) -> Cipher | None:

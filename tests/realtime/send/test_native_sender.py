@@ -114,6 +114,14 @@ def test_lost_datagrams_are_restored(scheme):
     assert restored[: len(frame)] == frame
 
 
+@pytest.mark.parametrize(("data_max", "scheme", "welcome"), [(254, 0, 90), (200, 1, 0), (2, 1, 0)])
+def test_a_small_block_may_have_more_parity_than_a_full_one(data_max, scheme, welcome):
+    with native(1 << 18, 90, data_max=data_max, fec_scheme=scheme, fec_percent=welcome) as stream:
+        frame = os.urandom(512 * (data_max + data_max // 3 + 1))
+        assert stream.opened(stream.send(frame)) == stream.textbook(frame, 0, 0)
+        assert stream.sender.counters()["bare_blocks"] == (1 if welcome == 0 else 0)
+
+
 def test_frames_before_an_idr_are_dropped():
     with native() as stream:
         assert stream.send(b"early", FrameType.PREDICTED) == []

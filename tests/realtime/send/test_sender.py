@@ -10,6 +10,8 @@ from sender_stream import Stream, streaming
 
 from punktfunk.errors import LocalProtocolError, PipelineFailed
 from punktfunk.plan import FrameType, Pacing, SendPlan
+from punktfunk.realtime import txtime
+from punktfunk.realtime.kernels import layout
 from punktfunk.realtime.reference import gf8
 from punktfunk.realtime.send.sender import PushStatus, VideoSender
 from punktfunk.wire.gamestream.video import (
@@ -244,6 +246,18 @@ def test_pacing_spreads_a_frame_over_the_interval() -> None:
         _, encoded_ns, first_ns, last_ns = stream.sender.latencies()[0, :4]
         assert last_ns - first_ns > 25_000_000
         assert first_ns >= encoded_ns
+
+
+def test_datagrams_carry_their_times_where_the_route_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(txtime, "judge", lambda _kinds: txtime.TxTime(useful=True, reason="fq"))
+    with streaming(pacing=Pacing.FRAME, interval_ns=8_000_000) as stream:
+        plan = plan_blocks(200_000, 1024, 20, 2)
+        assert isinstance(plan, BlockPlan)
+        for _ in range(2):
+            stream.push(os.urandom(200_000))
+            stream.receive(plan.shard_count)
+        assert stream.sender._words[layout.WORD_TXTIME] == 1
+        assert stream.sender.counters()["send_errors"] == stream.sender.counters()["last_errno"] == 0
 
 
 def test_stop_is_prompt_in_the_middle_of_a_paced_frame() -> None:
