@@ -17,6 +17,7 @@ TESTS = ROOT / "tests" / "realtime"
 SUPPORT = {
     "__init__",
     "atomics",
+    "butterfly",
     "cache",
     "calls",
     "cipher_words",
@@ -24,6 +25,7 @@ SUPPORT = {
     "gcm_rows",
     "jit",
     "layout",
+    "layout16",
     "layout8",
     "rows",
     "seal_choice",
@@ -33,6 +35,9 @@ SUPPORT = {
     "views",
 }
 MODEL_TESTS = {
+    "encode16": TESTS / "kernels" / "test_encode16.py",
+    "gf16": TESTS / "kernels" / "test_gf16.py",
+    "leopard": TESTS / "kernels" / "test_leopard.py",
     "choose16": TESTS / "kernels" / "test_decode16.py",
     "erasures16": TESTS / "kernels" / "test_decode16.py",
     "evp": TESTS / "kernels" / "test_gcm.py",
@@ -58,6 +63,9 @@ MODEL_TESTS = {
 }
 # Reached only through these; their datagrams are what the test reads back.
 THROUGH = {
+    "encode_strip": "encode",
+    "generate_matrix": "encode",
+    "inverse_read_sum": "inverse_shards",
     "add_rows": "FULL",
     "count_layers": "estimate",
     "count_wanted": "CAUCHY",

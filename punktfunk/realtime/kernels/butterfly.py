@@ -122,7 +122,9 @@ class Field(Emitter):
         for i in range(4):
             half = ir.Constant(ir.VectorType(I32, _HALF), list(range(_HALF * (i // 2), _HALF * (i // 2 + 1))))
             undefined = ir.Constant(pair[0].type, ir.Undefined)
-            self.store(self.add(place, _HALF * i), self.builder.shuffle_vector(pair[i % 2], undefined, half))
+            piece = self.builder.shuffle_vector(pair[i % 2], undefined, half)
+            target = self.builder.inttoptr(self.add(place, _HALF * i), piece.type.as_pointer())
+            self.builder.store(piece, target, align=1)
 
     @contextmanager
     def strip(self, size: Any, step: int) -> "Iterator[Any]":

@@ -9,6 +9,8 @@ and for K < M (low rate), with q = log2 K and x = K + j, matrix[j, i] = (x >> q)
 for elements as in ``reference.gf16``; docs/fec.md derives the form from the transform.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,8 +34,18 @@ def is_supported(data_count: int, parity_count: int) -> bool:
 
 def generator(data_count: int, parity_count: int) -> U16:
     """Matrix: (parity_count, data_count)."""
+    return _generator(data_count, parity_count, np.arange(parity_count)[:, None])
+
+
+def generator_row(data_count: int, parity_count: int, row: int) -> U16:
+    """One row of ``generator``: (data_count,)."""
+    matrix = _generator(data_count, parity_count, np.array([[row]]))
+    return matrix.reshape(data_count)
+
+
+def _generator(data_count: int, parity_count: int, parity: NDArray[np.int64]) -> U16:
     powers, logarithms = gf16.powers_and_logarithms()
-    data, parity = np.arange(data_count)[None, :], np.arange(parity_count)[:, None]
+    data = np.arange(data_count)[None, :]
     high = power_of_two(data_count) >= power_of_two(parity_count)
     power = power_of_two(parity_count if high else data_count)
     far, near = (data + power, parity) if high else (parity + power, data)
@@ -65,9 +77,13 @@ def shards(elements: U16) -> U8:
 
 def encode(data: U8, parity_count: int) -> U8:
     """Parity of data shards: (k, bytes) to (parity_count, bytes), by the matrix."""
-    elements = symbols(data)
-    matrix = generator(data.shape[0], parity_count)
-    return shards(np.array([multiply_sum(row, elements) for row in matrix], np.uint16))
+    return encode_rows(data, parity_count, range(parity_count))
+
+
+def encode_rows(data: U8, parity_count: int, rows: Iterable[int]) -> U8:
+    """Compute some of these parity shards: (rows, bytes)."""
+    elements, matrix = symbols(data), generator(data.shape[0], parity_count)
+    return shards(np.array([multiply_sum(matrix[row], elements) for row in rows], np.uint16))
 
 
 def multiply_sum(row: U16, elements: U16) -> U16:
@@ -78,6 +94,32 @@ def multiply_sum(row: U16, elements: U16) -> U16:
     products[(elements == 0) | (row == 0)[:, None]] = 0
     total: U16 = np.bitwise_xor.reduce(products, axis=0)
     return total
+
+
+def transform(elements: U16, position: int) -> U16:
+    """Leopard's Fourier transform of (size, length) elements, size a power of two, from the top."""
+    rows, distance = elements.copy(), len(elements) // 2
+    while distance:
+        for r in range(0, len(rows), 2 * distance):
+            factor = np.array([(position + r) // distance], np.uint16)
+            for i in range(r, r + distance):
+                rows[i] ^= multiply_sum(factor, rows[i + distance, None])
+                rows[i + distance] ^= rows[i]
+        distance //= 2
+    return rows
+
+
+def inverse_transform(elements: U16, position: int) -> U16:
+    """Undo ``transform``, layer by layer from the bottom."""
+    rows, distance = elements.copy(), 1
+    while distance < len(rows):
+        for r in range(0, len(rows), 2 * distance):
+            factor = np.array([(position + r) // distance], np.uint16)
+            for i in range(r, r + distance):
+                rows[i + distance] ^= rows[i]
+                rows[i] ^= multiply_sum(factor, rows[i + distance, None])
+        distance *= 2
+    return rows
 
 
 def _chunks(rows: U8) -> list[U8]:

@@ -1,4 +1,4 @@
-"""The parity strip compiled for CPUs that this one is not: accepted by LLVM, and made of the wanted instruction."""
+"""The loops of the erasure codes compiled for CPUs that this one is not: accepted by LLVM, and made of the wanted instruction."""
 
 import os
 import subprocess
@@ -6,22 +6,36 @@ import sys
 
 import pytest
 
+# The kernels of a foreign mode cannot be compiled for this CPU, so their decorators do nothing here.
 COMPILE = """
 import sys
 import llvmlite.binding as llvm
 from llvmlite import ir
-from punktfunk.realtime.kernels import gf8, simd
+from punktfunk.realtime.kernels import jit
+jit.kernel = jit.entry = lambda signature: lambda function: function
+from punktfunk.realtime.kernels import butterfly, gf8, gf16, simd
 triple, cpu, features = sys.argv[1:]
-module = ir.Module("strip")
-function = ir.Function(module, ir.FunctionType(ir.VoidType(), [simd.I64] * 7), "strip")
-builder = ir.IRBuilder(function.append_basic_block())
-gf8._generate_strip(builder, function.args, 8, 1)
-builder.ret_void()
-module.triple = triple
+SMALL, FULL = ("small",) * 3, ("full",) * 3
+read = butterfly.Butterfly(SMALL, inverse=True, source="shards")
+write = butterfly.Butterfly(FULL, inverse=False, target="shards")
+loops = {
+    "strip": (7, lambda b, a: gf8._generate_strip(b, a, 8, 1)),
+    "read": (8, lambda b, a: butterfly.generate_butterfly(b, a, read)),
+    "write": (8, lambda b, a: butterfly.generate_butterfly(b, a, write)),
+    "product": (9, lambda b, a: gf16._generate(b, a, 4, wide=True, shards=False)),
+}
 llvm.initialize_all_targets()
 llvm.initialize_all_asmprinters()
 machine = llvm.Target.from_triple(triple).create_target_machine(cpu, features, opt=3)
-print(simd.VECTOR_BYTES, machine.emit_assembly(llvm.parse_assembly(str(module))))
+print(simd.VECTOR_BYTES)
+for name, (count, generate) in loops.items():
+    module = ir.Module(name)
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [simd.I64] * count), name)
+    builder = ir.IRBuilder(function.append_basic_block())
+    generate(builder, function.args)
+    builder.ret_void()
+    module.triple = triple
+    print("\f", machine.emit_assembly(llvm.parse_assembly(str(module))))
 """
 X86, ARM = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"
 
@@ -37,27 +51,20 @@ X86, ARM = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"
         ("generic", X86, "x86-64", "pxor", "xmm", 16),
     ],
 )
-def test_the_strip_compiles_for(
+def test_the_loops_compile_for(
     mode: str, triple: str, cpu: str, instruction: str, register: str, vector_bytes: int
 ) -> None:
-    script = COMPILE.replace("from punktfunk.realtime.kernels import gf8, simd", STUBBED)
     done = subprocess.run(
-        [sys.executable, "-c", script, triple, cpu, ""],
+        [sys.executable, "-c", COMPILE, triple, cpu, ""],
         env=os.environ | {"PUNKTFUNK_SIMD": mode},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    width, _, assembly = done.stdout.partition(" ")
+    width, *loops = done.stdout.split("\f")
     assert int(width) == vector_bytes
-    lines = [line for line in assembly.splitlines() if instruction in line]
-    assert any(register in line for line in lines), assembly[:2000]
-
-
-# The kernels of a foreign mode cannot be compiled for this CPU, so their decorator does nothing here.
-STUBBED = """
-from punktfunk.realtime.kernels import jit
-jit.kernel = lambda signature: lambda function: function
-from punktfunk.realtime.kernels import gf8, simd
-"""
+    assert len(loops) == 4
+    for assembly in loops:
+        lines = [line for line in assembly.splitlines() if instruction in line]
+        assert any(register in line for line in lines), assembly[:2000]
