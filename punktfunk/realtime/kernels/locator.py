@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from punktfunk.realtime.kernels.atomics import address_of
-from punktfunk.realtime.kernels.jit import int64, kernel
+from punktfunk.realtime.kernels.jit import entry, int64, kernel
 from punktfunk.realtime.kernels.layout import BAD_SIZE
 from punktfunk.realtime.kernels.views import counts_at
 
@@ -57,6 +57,21 @@ def _walsh_hadamard(address: int, count: int) -> None:
         distance *= 2
 
 
+@entry("int64(int64, int64, int64)")
+def _locate(weights: int, spectrum: int, count: int) -> int:
+    """``locate`` at addresses: an entry, so that the kernels which use it stay small."""
+    values, factors = counts_at(weights), counts_at(spectrum)
+    _walsh_hadamard(weights, count)
+    for i in range(count):
+        product = np.int32(values[i] * factors[i])
+        folded = np.int32((product & 65535) + (product >> 16))
+        values[i] = folded - 65535 if folded > 32767 else folded
+    _walsh_hadamard(weights, count)
+    for i in range(count):
+        values[i] = residue(values[i])
+    return 0
+
+
 @kernel("int64(int32[::1], int32[::1])")
 def locate(weights: I32, spectrum: I32) -> int:
     """Replace every weight by F, as the module says; 0, or BAD_SIZE with nothing written.
@@ -69,14 +84,4 @@ def locate(weights: I32, spectrum: I32) -> int:
     count = int64(weights.size)
     if count < 8 or count > 65536 or count & (count - 1) or spectrum.size != count:
         return BAD_SIZE
-    address = address_of(weights)
-    values, factors = counts_at(address), counts_at(address_of(spectrum))
-    _walsh_hadamard(address, count)
-    for i in range(count):
-        product = np.int32(values[i] * factors[i])
-        folded = np.int32((product & 65535) + (product >> 16))
-        values[i] = folded - 65535 if folded > 32767 else folded
-    _walsh_hadamard(address, count)
-    for i in range(count):
-        values[i] = residue(values[i])
-    return 0
+    return _locate(address_of(weights), address_of(spectrum), count)
