@@ -1,15 +1,18 @@
 """Verbs of the lab, on a stream that only notes what it is told."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pytest
 import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from punktfunk.control import lab
 from punktfunk.control.lab import LabDesk
-from punktfunk.errors import EnvironmentProblem, LocalProtocolError, RemoteProtocolError
+from punktfunk.errors import EnvironmentProblem, LocalProtocolError, PunktfunkError, RemoteProtocolError
 from punktfunk.realtime import Variant
 
 FOLDER = {"folder": "/somewhere"}
@@ -136,6 +139,23 @@ async def test_refusals(stream: Stream) -> None:
         await ask("frames")
     with pytest.raises(EnvironmentProblem, match="no stream is running"):
         await desk(None)("frames")
+
+
+@settings(max_examples=40)
+@given(
+    st.sampled_from(["lab.swap", "lab.compare"]),
+    st.sampled_from(["fec8", "seal", "decode", "", "\0"]),
+    st.sampled_from(["mine", "default", "../x", "evp", "\0", "\ud800"]) | st.text(max_size=5),
+    st.sampled_from(["/", "/root", "/proc/1/fd", "/\0", "/\ud800", "relative"])
+    | st.text(max_size=9).map("/".__add__),
+)
+def test_no_request_ends_the_host(verb: str, kind: str, name: str, folder: str) -> None:
+    async def ask() -> None:
+        request = {"kind": kind, "name": name, "folder": folder, "seconds": "0", "turn_s": "nan"}
+        with suppress(PunktfunkError):
+            await LabDesk(Stream).verbs()[verb](request)
+
+    trio.run(ask)
 
 
 @pytest.mark.trio

@@ -69,11 +69,17 @@ def find_variants(folder: Path) -> list[VariantFile]:
 
     EnvironmentProblem where others could have written it; ConfigError for no Python, or two of a name.
     """
-    if not folder.is_dir():
-        return []
-    check_folder(folder)
+    try:
+        if not folder.is_dir():
+            return []
+        check_folder(folder)
+        paths = sorted(folder.glob("*.py"))
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"cannot look into {folder}: {error.strerror}", hint="Choose another folder with --folder."
+        ) from error
     everything: dict[tuple[str, str], VariantFile] = {}
-    for path in sorted(folder.glob("*.py")):
+    for path in paths:
         for found in _declared_in(read_source(path)):
             twin = everything.setdefault((found.kind, found.name), found)
             if twin is not found:
@@ -145,7 +151,7 @@ def _check_owner(path: Path, found: os.stat_result) -> None:
 def _declared_in(source: Source) -> Iterator[VariantFile]:
     try:
         tree = ast.parse(source.text, str(source.path))
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ConfigError(f"{source.path} is no Python: {error}") from error
     names = _imported_kinds(tree)
     for function in tree.body:

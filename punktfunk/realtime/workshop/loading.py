@@ -36,7 +36,13 @@ def load_checked(folder: Path, kind: str, name: str) -> Variant:
     if is_shipped(kind, name):
         return load_shipped(kind, name)
     found = find_variant(folder, kind, name)
-    if not is_checked(found):
+    try:
+        passed = is_checked(found)
+    except OSError as error:  # a source of ours is gone: punktfunk was updated while it ran
+        raise EnvironmentProblem(
+            f"punktfunk's own sources cannot be read: {error}", hint="Restart the host."
+        ) from error
+    if not passed:
         raise EnvironmentProblem(
             f"{kind} {name} has not passed its check as it is now ({found.source.path})",
             hint=f"Run: punktfunk lab check {kind}={name}",
@@ -62,8 +68,9 @@ def load(found: VariantFile) -> Variant:
 
 def is_checked(found: VariantFile) -> bool:
     """Tell whether this very file has passed the check of this variant with these kernels on this CPU."""
+    stamp = _stamp(found)
     try:
-        return _stamp(found).read_text("ascii") == _state_of(found.source)
+        return stamp.read_text("ascii") == _state_of(found.source)
     except (OSError, ValueError):
         return False
 
