@@ -33,6 +33,7 @@ from punktfunk.realtime.kernels.layout import (
     FRAME_SHARD_TOTAL,
     FRAME_STRIDE,
     FRAME_VARIANTS,
+    FRAME_WINDOW_NS,
     FRAME_WORD_COUNT,
     FRAME_WORDS,
     NONCE_BYTES,
@@ -176,6 +177,8 @@ def _send_parity(frame: I64, words: I64, frame_address: int, data_total: int) ->
     counters = words_at(frame[FRAME_COUNTERS], COUNTER_COUNT)
     stride, place = frame[FRAME_STRIDE], data_total
     group = min(int64(GROUP_MAX), GROUP_BYTES_MAX // stride)
+    if frame[FRAME_SHARD_TOTAL] <= group:
+        frame[FRAME_WINDOW_NS] = 0  # as small as one group: parity that comes a frame later repairs nothing
     for block in range(frame[FRAME_HEADER + _BLOCK_COUNT]):
         parity = _describe_block(frame, words, block, data_total)
         if parity == 0:
