@@ -13,19 +13,32 @@ from punktfunk.realtime.kernels.butterfly import PAIR_BYTES, Field, Kind
 from punktfunk.realtime.kernels.jit import entry, intrinsic
 
 
-def _reading(kind: Kind) -> Callable[..., Any]:
-    """Intrinsic: target = (source + shard) * element; seven int64 as ``read_row`` has them."""
+def _generate_read(builder: Any, arguments: Any, kind: Kind) -> None:
+    """Append the loop of ``read_row``, for elements of one kind; arguments as there."""
+    tables, target, source, shard, width, element = arguments
+    field = Field(builder, tables)
+    tower, twiddle = field.tower(), field.twiddle(kind, element)
+    with field.strip(width, PAIR_BYTES) as offset:
+        received = field.convert(field.load_shard(shard, offset), tower)
+        pair = field.plus(field.load_pair(builder.add(source, offset)), received)
+        field.store_pair(builder.add(target, offset), field.times(pair, twiddle))
 
+
+def _generate_write(builder: Any, arguments: Any, kind: Kind) -> None:
+    """Append the loop of ``write_row``, for elements of one kind; arguments as there."""
+    tables, source, shard, width, element = arguments
+    field = Field(builder, tables)
+    tower, twiddle = field.tower(), field.twiddle(kind, element)
+    with field.strip(width, PAIR_BYTES) as offset:
+        pair = field.times(field.load_pair(builder.add(source, offset)), twiddle)
+        field.store_shard(shard, offset, field.convert(pair, tower))
+
+
+def _reading(kind: Kind) -> Callable[..., Any]:
     @intrinsic
     def read(_typing: Any, _tb: Any, _t: Any, _s: Any, _row: Any, _n: Any, _e: Any) -> Any:
         def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            tables, target, source, shard, width, element = arguments
-            field = Field(builder, tables)
-            tower, twiddle = field.tower(), field.twiddle(kind, element)
-            with field.strip(width, PAIR_BYTES) as offset:
-                received = field.convert(field.load_shard(shard, offset), tower)
-                pair = field.plus(field.load_pair(builder.add(source, offset)), received)
-                field.store_pair(builder.add(target, offset), field.times(pair, twiddle))
+            _generate_read(builder, arguments, kind)
             return context.get_dummy_value()
 
         return types.void(*[types.int64] * 6), generate
@@ -34,17 +47,10 @@ def _reading(kind: Kind) -> Callable[..., Any]:
 
 
 def _writing(kind: Kind) -> Callable[..., Any]:
-    """Intrinsic: shard = source * element; five int64 as ``write_row`` has them."""
-
     @intrinsic
     def write(_typing: Any, _tb: Any, _s: Any, _row: Any, _n: Any, _e: Any) -> Any:
         def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            tables, source, shard, width, element = arguments
-            field = Field(builder, tables)
-            tower, twiddle = field.tower(), field.twiddle(kind, element)
-            with field.strip(width, PAIR_BYTES) as offset:
-                pair = field.times(field.load_pair(builder.add(source, offset)), twiddle)
-                field.store_shard(shard, offset, field.convert(pair, tower))
+            _generate_write(builder, arguments, kind)
             return context.get_dummy_value()
 
         return types.void(*[types.int64] * 5), generate
@@ -59,8 +65,8 @@ def _add(_typing: Any, _target: Any, _source: Any, _n: Any) -> Any:
         field = Field(builder, None)
         with field.strip(size, PAIR_BYTES) as offset:
             place = builder.add(target, offset)
-            sum_ = field.plus(field.load_pair(place), field.load_pair(builder.add(source, offset)))
-            field.store_pair(place, sum_)
+            total = field.plus(field.load_pair(place), field.load_pair(builder.add(source, offset)))
+            field.store_pair(place, total)
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * 3), generate

@@ -13,7 +13,7 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 from punktfunk.realtime.kernels import jit
 jit.kernel = jit.entry = lambda signature: lambda function: function
-from punktfunk.realtime.kernels import butterfly, gf8, gf16, simd
+from punktfunk.realtime.kernels import butterfly, gf8, gf16, rows16, simd
 triple, cpu, features = sys.argv[1:]
 SMALL, FULL = ("small",) * 3, ("full",) * 3
 read = butterfly.Butterfly(SMALL, inverse=True, source="shards")
@@ -23,6 +23,8 @@ loops = {
     "read": (8, lambda b, a: butterfly.generate_butterfly(b, a, read)),
     "write": (8, lambda b, a: butterfly.generate_butterfly(b, a, write)),
     "product": (9, lambda b, a: gf16._generate(b, a, 4, wide=True, shards=False)),
+    "read_row": (6, lambda b, a: rows16._generate_read(b, a, "full")),
+    "write_row": (5, lambda b, a: rows16._generate_write(b, a, "full")),
 }
 llvm.initialize_all_targets()
 llvm.initialize_all_asmprinters()
@@ -64,7 +66,7 @@ def test_the_loops_compile_for(
     assert done.returncode == 0, done.stderr[-2000:]
     width, *loops = done.stdout.split("\f")
     assert int(width) == vector_bytes
-    assert len(loops) == 4
+    assert len(loops) == 6
     for assembly in loops:
         lines = [line for line in assembly.splitlines() if instruction in line]
         assert any(register in line for line in lines), assembly[:2000]
