@@ -14,6 +14,7 @@ from punktfunk.realtime.kernels.atomics import (
     address_of,
     compare_swap,
     copy_bytes,
+    fence,
     load_acquire,
     store_release,
 )
@@ -59,6 +60,8 @@ def push(words: I64, storage: I64, header: I64, payload: U8) -> int:
         if compare_swap(words, RING_TAIL, tail, tail + oldest):
             dropped += 1
         tail = load_acquire(words, RING_TAIL)
+    if dropped:
+        fence()  # on ARM a later store may otherwise be seen before the swap that made it safe
     header[RECORD_WORDS] = size
     header[RECORD_PAYLOAD_BYTES] = payload.size
     start = head & mask

@@ -10,7 +10,7 @@ import struct
 
 import llvmlite.binding
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 problem = ctypes.c_int(0)
@@ -197,7 +197,7 @@ class Model:
                 self.code = self.sent
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(
     count=st.integers(1, 60), mode=st.sampled_from([SEND_SEGMENTED, SEND_BATCHED, SEND_SINGLE]),
     times=st.booleans(), marked=st.booleans(), steps=STEPS,
@@ -226,14 +226,15 @@ def sending(*, count: int, mode: int, times: bool, marked: bool, steps: list[int
     for control in controls:
         assert control.get((0, 1)) == (struct.pack("i", 160) if marked else None)
         assert (1, 61) not in control or control[1, 61] == struct.pack("q", depart_ns)
-    assert not controls or ((1, 61) in controls[-1]) == model.times
+    if model.left == 0:  # then the last thing that happened was that a call was accepted
+        assert ((1, 61) in controls[-1]) == model.times
 
 
 def socket_word(family: int, port: int) -> int:
     return int.from_bytes(family.to_bytes(2, "little") + port.to_bytes(2, "big"), "little")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS, row_count=st.integers(1, 40))
 def receiving(steps: list[int], row_count: int) -> None:
     accepted.clear()

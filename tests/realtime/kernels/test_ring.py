@@ -1,29 +1,24 @@
 """ring.push and ring.pop against a queue, and between two threads that never hold the interpreter's lock."""
 
 import os
-import threading
 from collections import deque
 
-import numba
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from punktfunk.errors import LocalProtocolError
-from punktfunk.realtime.kernels import ring
-from punktfunk.realtime.kernels.atomics import load_acquire, store_release
 from punktfunk.realtime.kernels.layout import (
     BAD_SIZE,
-    EMPTY,
     RECORD_HEADER_WORD_COUNT,
     RECORD_SEQUENCE,
-    RING_WORD_COUNT,
+    RING_HEAD,
+    RING_TAIL,
 )
 from punktfunk.realtime.rings import ByteRing
-
-ITEM_COUNT = 1_000_000
-FINISHED = RING_WORD_COUNT - 1
+from punktfunk.realtime.timing import run_records
 
 
 def header(sequence: int) -> np.ndarray:
@@ -32,84 +27,74 @@ def header(sequence: int) -> np.ndarray:
     return words
 
 
-@given(st.lists(st.integers(0, 700) | st.none(), max_size=60))
-def test_a_ring_is_a_queue_that_forgets_its_oldest(steps: list[int | None]) -> None:
-    """A number pushes a record of that size; None pops one."""
-    records, model, used, dropped_count = ByteRing(2048), deque[bytes](), 0, 0
-    target = np.zeros(700, np.uint8)
+class RingModel(RuleBasedStateMachine):
+    """A queue of bounded room that forgets its oldest, from an empty ring or one far into its life."""
 
-    def room(size: int) -> int:
-        return 64 + (size + 63) // 64 * 64
+    @initialize(capacity=st.sampled_from([512, 1024, 4096]), begins=st.sampled_from([0, 8, (1 << 60) - 64]))
+    def start(self, capacity: int, begins: int) -> None:
+        self.ring = ByteRing(capacity)
+        self.ring.words[RING_HEAD] = self.ring.words[RING_TAIL] = begins
+        self.capacity, self.sequence, self.dropped = capacity, 0, 0
+        self.records = deque[tuple[int, bytes]]()
 
-    for sequence, size in enumerate(steps):
-        if size is None:
-            taken = records.pop(target)
-            if not model:
-                assert taken is None
-                continue
-            payload = model.popleft()
-            used -= room(len(payload))
-            assert taken is not None
-            assert target[: taken[1]].tobytes() == payload
-        else:
-            payload = bytes((sequence + i) & 255 for i in range(size))
-            used += room(size)
-            gone = 0
-            while used > 2048:
-                used -= room(len(model.popleft()))
-                gone += 1
-            model.append(payload)
-            dropped_count += gone
-            assert records.push(header(sequence), payload) == gone
-        assert records.waiting_bytes == used
-        assert records.dropped_count == dropped_count
+    def used(self) -> int:
+        return sum(64 + (len(payload) + 63) // 64 * 64 for _, payload in self.records)
 
+    @rule(size=st.integers(0, 448), read_only=st.booleans())
+    def push(self, size: int, *, read_only: bool) -> None:
+        payload = bytes((self.sequence + i) & 255 for i in range(size))
+        self.records.append((self.sequence, payload))
+        gone = 0
+        while self.used() > self.capacity:
+            self.records.popleft()
+            gone += 1
+        self.dropped += gone
+        given = payload if read_only else bytearray(payload)
+        assert self.ring.push(header(self.sequence), given) == gone
+        self.sequence += 1
 
-@numba.njit(nogil=True)
-def produce(words, storage, payload, count):
-    head = np.zeros(RECORD_HEADER_WORD_COUNT, np.int64)
-    for sequence in range(count):
-        size = sequence * 7 % 200
-        for i in range(size):
-            payload[i] = (sequence + i) & 255
-        head[RECORD_SEQUENCE] = sequence
-        ring.push(words, storage, head, payload[:size])
-    store_release(words, FINISHED, 1)
+    @rule()
+    def pop(self) -> None:
+        target = np.zeros(448, np.uint8)
+        taken = self.ring.pop(target)
+        if not self.records:
+            assert taken is None
+            return
+        sequence, payload = self.records.popleft()
+        assert taken is not None
+        assert taken[0][RECORD_SEQUENCE] == sequence
+        assert target[: taken[1]].tobytes() == payload
 
+    @precondition(lambda self: self.records and self.records[0][1])
+    @rule()
+    def pop_without_room(self) -> None:
+        _, payload = self.records.popleft()
+        with pytest.raises(LocalProtocolError):
+            self.ring.pop(np.zeros(len(payload) - 1, np.uint8))
 
-@numba.njit(nogil=True)
-def consume(words, storage, target):
-    head = np.zeros(RECORD_HEADER_WORD_COUNT, np.int64)
-    received, wrong, last = 0, 0, -1
-    while True:
-        finished = load_acquire(words, FINISHED)
-        size = ring.pop(words, storage, head, target, 0)
-        if size == EMPTY:
-            if finished:
-                return received, wrong
-            continue
-        sequence = head[RECORD_SEQUENCE]
-        wrong += sequence <= last or size != sequence * 7 % 200
-        last = sequence
-        for i in range(size):
-            wrong += target[i] != (sequence + i) & 255
-        received += 1
+    @rule()
+    def push_what_never_fits(self) -> None:
+        assert self.ring.push(header(0), bytes(self.capacity - 63)) == BAD_SIZE
+
+    @invariant()
+    def counts_agree(self) -> None:
+        assert self.ring.waiting_bytes == self.used()
+        assert self.ring.dropped_count == self.dropped
 
 
-@pytest.mark.parametrize("capacity_bytes", [512, 1 << 16])
-def test_two_threads_and_a_million_records(capacity_bytes: int) -> None:
-    words = np.zeros(RING_WORD_COUNT, np.int64)
-    storage = np.zeros(capacity_bytes // 8, np.int64)
-    target, found = np.zeros(256, np.uint8), []
-    produce(words.copy(), storage.copy(), np.zeros(256, np.uint8), 1)  # compile, so that both start together
-    reader = threading.Thread(target=lambda: found.append(consume(words, storage, target)))
-    reader.start()
-    produce(words, storage, np.zeros(256, np.uint8), ITEM_COUNT)
-    reader.join(60)
-    ((received, wrong),) = found
-    assert wrong == 0
-    assert received + int(words[16]) == ITEM_COUNT
-    assert received > 0
+TestRingModel = RingModel.TestCase
+TestRingModel.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
+
+
+@pytest.mark.parametrize(
+    ("capacity_bytes", "record_count"),
+    [(512, 500_000), (1 << 16, 1_000_000), pytest.param(1 << 14, 60_000_000, marks=pytest.mark.slow)],
+)
+def test_two_threads_and_a_million_records(capacity_bytes: int, record_count: int) -> None:
+    run = run_records(record_count, capacity_bytes)
+    assert run.wrong_count == 0
+    assert run.received_count + run.dropped_count == run.sent_count == record_count
+    assert run.received_count > 0
 
 
 def test_records_that_do_not_fit() -> None:
