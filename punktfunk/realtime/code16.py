@@ -22,7 +22,7 @@ from punktfunk.realtime.reference import gf16, leopard
 U8 = NDArray[np.uint8]
 
 _PAGE_BYTES = 4096
-_STRIP_BYTES = 1 << 17  # of the work area that a strip uses: half a small second-level cache
+_STRIP_BYTES = 1 << 20  # of the work area that a strip uses: wide strips are worth more than a near cache
 
 
 def entry_at(address: int, argument_count: int) -> Callable[..., int]:
@@ -60,7 +60,7 @@ class Code16:
         rows = 2 * min(map(leopard.power_of_two, (self.data_max, self.parity_max)))
         room = self.shard_bytes + 2 * STRIP_BYTES
         self._words[layout.CODE_TABLES] = gf16.tables().ctypes.data
-        self._allocate(layout.CODE_WORK, max(_STRIP_BYTES, rows * STRIP_BYTES))
+        self._allocate(layout.CODE_WORK, max(rows * STRIP_BYTES, min(_STRIP_BYTES, rows * room)))
         self._allocate(layout.CODE_ZEROS, room)
         self._allocate(layout16.CODE16_SPARE, room)
         self._allocate(layout16.CODE16_ENDS, (self.data_max + self.parity_max) * 2 * STRIP_BYTES)

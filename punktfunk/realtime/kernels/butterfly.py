@@ -126,6 +126,11 @@ class Field(Emitter):
             target = self.builder.inttoptr(self.add(place, _HALF * i), piece.type.as_pointer())
             self.builder.store(piece, target, align=1)
 
+    def small_product(self, element: Any, other: Any) -> Any:
+        """Product of two elements below 256, as scalars."""
+        row = self.builder.add(self.tables, self.builder.mul(element, I64(TABLE_BYTES)))
+        return self._look_up(row, other)
+
     @contextmanager
     def strip(self, size: Any, step: int) -> "Iterator[Any]":
         """Loop over offsets 0, step, 2 step ... below ``size``, which is at least 1."""
@@ -143,9 +148,11 @@ class Field(Emitter):
         b.position_at_end(after)
 
     def _scalar(self, offset: int, byte: Any) -> Any:
-        """Product of one byte, from the table row at an offset."""
+        return self._look_up(self.add(self.tables, offset), byte)
+
+    def _look_up(self, row: Any, byte: Any) -> Any:
+        """Product of one byte, from a table row."""
         b = self.builder
-        row = self.add(self.tables, offset)
         low = self.load_byte(b.add(row, b.and_(byte, I64(15))))
         return b.xor(low, self.load_byte(b.add(self.add(row, 16), b.lshr(byte, I64(4)))))
 
@@ -226,6 +233,32 @@ def generate_butterfly(builder: Any, arguments: Any, shape: Butterfly) -> None:
             field.store_pair(
                 place, field.plus(field.load_pair(place), pair) if shape.target == "sum" else pair
             )
+
+
+@intrinsic
+def spread(_typing: Any, _n: Any, _s: Any, _t: Any, _td: Any, _e: Any, _tb: Any) -> Any:
+    """Inverse of four rows of which all but the first are zero, xored into four.
+
+    Takes size, source, target, its distance, twiddle e (below 256) and address of the tables. With e' for the
+    upper twiddle, the butterflies come down to the first row times (e + 1)(e' + 1), e' + 1, e + 1 and 1.
+    """
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        size, source, target, distance, element, tables = arguments
+        field = Field(builder, tables)
+        near, far = (builder.xor(e, I64(1)) for e in (element, builder.lshr(element, I64(1))))
+        factors = [field.row(factor) for factor in (field.small_product(near, far), far, near)]
+        targets = _rows(field, "sum", target, distance, None, 4)
+        with field.strip(size, VECTOR_BYTES) as offset:
+            vector = field.load(builder.add(source, offset))
+            split = field.split(vector)
+            products = [field.multiply(split, factor) for factor in factors] + [vector]
+            for row, product in zip(targets, products, strict=True):
+                place = builder.add(row, offset)
+                field.store(place, builder.xor(field.load(place), product))
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 6), generate
 
 
 def _rows(field: Field, kind: str, address: Any, distance: Any, column: Any, count: int) -> list[Any]:

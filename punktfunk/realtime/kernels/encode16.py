@@ -54,10 +54,13 @@ _ORDER = 65535
 @entry("int64(int64)")
 def power_of_two(count: int) -> int:
     """Next power of two that is not less than ``count``, which is at least 1."""
-    power = int64(1)
-    while power < count:
-        power *= 2
-    return power
+    bits = int64(count - 1)
+    bits |= bits >> 1
+    bits |= bits >> 2
+    bits |= bits >> 4
+    bits |= bits >> 8
+    bits |= bits >> 16
+    return bits + 1
 
 
 @entry("int64(int64, int64, int64, int64, int64)")
@@ -200,6 +203,8 @@ def strip_width(context: int, row_count: int, size: int) -> int:
     size        a multiple of STRIP_BYTES, at least one
     """
     words = words_at(context)
+    if row_count * size <= min(words[CODE_WORK_BYTES], words[CODE16_STRIP_BYTES]):
+        return size
     most = min(words[CODE_WORK_BYTES], max(words[CODE16_STRIP_BYTES], row_count * STRIP_BYTES)) // row_count
     most &= -STRIP_BYTES
     if most < STRIP_BYTES:

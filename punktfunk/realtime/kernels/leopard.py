@@ -11,7 +11,7 @@ length of a work row in bytes and the distance to the next, a multiple of STRIP_
 have proved all of it: nothing is checked here.
 """
 
-from punktfunk.realtime.kernels.butterfly import Butterfly, Kind, butterfly, clear_bytes
+from punktfunk.realtime.kernels.butterfly import Butterfly, Kind, butterfly, clear_bytes, spread
 from punktfunk.realtime.kernels.jit import entry, int64
 from punktfunk.realtime.kernels.views import words_at
 
@@ -256,18 +256,25 @@ def inverse_shards(
         if total:
             return inverse_read_sum(tables, shards, count, column, position, total, width)
         return inverse_read(tables, shards, count, column, position, work, width)
+    top = int64(0)  # lowest layer of the topmost pass
+    while size > 4 << top:
+        top += 2
+    quarter = int64(1) << top
+    lone = total != 0 and count <= quarter and size == 4 * quarter and position >> top < 256
     filled = (count + 3) & -4
-    clear_bytes(work + filled * width, (size - filled) * width)
+    clear_bytes(work + filled * width, ((quarter if lone else size) - filled) * width)
     for r in range(0, count, 16):  # two passes while sixteen rows are in the nearest cache
         some, row = min(16, count - r), work + r * width
         inverse_read(tables, shards + 8 * r, some, column, position + r, row, width)
         if size > 16:
             inverse_pass(tables, row, width, some, position + r, 2)
     layer = int64(4 if size > 16 else 2)
-    while size > 4 << layer:
+    while layer < top:
         inverse_pass(tables, work, width, count, position, layer)
         layer += 2
-    if size > 1 << layer:
+    if lone:
+        spread(quarter * width, work, total, quarter * width, position >> top, tables)
+    elif size > 1 << layer:
         inverse_last(tables, work, width, position, layer, int64(size == 4 << layer), total)
     return 0
 
