@@ -118,7 +118,7 @@ def pace(name: str, *, prepare: Prepare | None = None) -> Decorator:
 
 
 def decode(name: str, *, prepare: Prepare | None = None) -> Decorator:
-    """Declare which decoder restores a block: 0 direct, 1 by Cauchy inverse, 2 by the full transform."""
+    """Declare which decoder restores a block: 0 direct, 1 Cauchy, 2 full, 3 transposed."""
     return _variant("decode", name, prepare)
 
 
