@@ -12,7 +12,8 @@ bench = typer.Typer(
     help="Measure this machine: fec, seal, ring, send, frame. Ratios are paired, with intervals and floors.",
     epilog="Baseline and ours take turns in every round, order flipped; a ratio is the median over the "
     "rounds of baseline's time over ours, with its 95 % bootstrap interval. Trust it more than single "
-    "numbers, and minima more than medians on a busy machine. A floor is what punktfunk must reach.",
+    "numbers, and minima more than medians on a busy machine. A floor is what punktfunk must reach; "
+    "a question mark beside it says that it lies inside the interval.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -4,8 +4,8 @@ What is timed: the entry that a stream's kernel calls, repeated inside one kerne
 and libc's memcpy of the data shards in the same loop. reed-solomon-leopard is called from Python, which is
 the only way it has; its lists of bytes objects are made beforehand. Rows named "from Python" have one call of
 Code16 on our side too; with "a frame" the package's side also cuts the frame into its bytes objects, which
-Code16 reads where they lie. Every parity and every repair is compared with what it must be before it is
-timed.
+Code16 reads where they lie. The clock is the thread's own CPU time, so that a busy machine disturbs less.
+Every parity and every repair is compared with what it must be before it is timed.
 """
 
 import importlib
@@ -22,7 +22,7 @@ from punktfunk import realtime
 from punktfunk.errors import PunktfunkError
 from punktfunk.measure.floors import FEC, LEOPARD, MATRIX, MEMCPY, MODES, SHARD_BYTES, judged
 from punktfunk.measure.options import FecOptions, Shape
-from punktfunk.measure.paired import Row, Work, compare_works, looped
+from punktfunk.measure.paired import Row, Work, compare_works, looped, own_ns
 from punktfunk.measure.steps import Benchmark, Step
 
 if TYPE_CHECKING:
@@ -80,7 +80,14 @@ class _Block:
 def _row(options: FecOptions, block: _Block, case: str, baseline_name: str, theirs: Work, ours: Work) -> Row:
     mode = realtime.simd_mode()
     row = compare_works(
-        "fec", case, baseline_name, theirs, ours, rounds=options.rounds, work_bytes=block.data.nbytes
+        "fec",
+        case,
+        baseline_name,
+        theirs,
+        ours,
+        rounds=options.rounds,
+        work_bytes=block.data.nbytes,
+        clock=own_ns,
     )
     asked = mode in MODES and options.shard_bytes == SHARD_BYTES and options.decoder == "auto"
     return judged(replace(row, mode=mode), FEC, asked=asked)

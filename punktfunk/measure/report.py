@@ -72,11 +72,14 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def floor_words(row: Row) -> str:
-    """Say what was asked of a row and whether it does it: ``>= 0.6 met``; empty where nothing was asked."""
+    """Say what was asked of a row and whether it does it: ``>= 0.6 met``; empty where nothing was asked.
+
+    A question mark says that the floor lies inside the interval.
+    """
     if row.floor is None:
         return ""
     sign = ">=" if row.floor_on == "ratio" else "<="
-    return f"{sign} {row.floor:g} {'met' if row.met else 'MISSED'}"
+    return f"{sign} {row.floor:g} {'met' if row.met else 'MISSED'}{'?' if row.doubtful else ''}"
 
 
 def _number(value: float | None) -> str:

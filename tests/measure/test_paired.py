@@ -1,5 +1,7 @@
 """The statistics of paired timings, on made-up times and a made-up clock."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,10 @@ class Clock:
     def __init__(self, monkeypatch):
         self.now_ns = 0
         self.calls = []
-        monkeypatch.setattr(paired, "perf_counter_ns", lambda: self.now_ns)
+        monkeypatch.setattr(paired, "wall_ns", self.read)
+
+    def read(self):
+        return self.now_ns
 
     def work(self, name, cost_ns):
         def run(count):
@@ -68,7 +73,7 @@ def test_order_flips_with_every_round(clock):
 
 def test_works_are_repeated_until_a_turn_lasts_long_enough(clock):
     theirs_s, ours_s = paired.measure_works(
-        clock.work("baseline", 30_000), clock.work("ours", 7), rounds=6, timed_s=1e-3
+        clock.work("baseline", 30_000), clock.work("ours", 7), rounds=6, timed_s=1e-3, clock=clock.read
     )
     assert theirs_s.tolist() == pytest.approx([30e-6] * 6)
     assert ours_s.tolist() == pytest.approx([7e-9] * 6)
@@ -78,14 +83,15 @@ def test_works_are_repeated_until_a_turn_lasts_long_enough(clock):
 
 
 def test_a_slow_work_is_called_once_a_turn(clock):
-    paired.measure_works(clock.work("baseline", 10**7), clock.work("ours", 10**8), rounds=2)
+    paired.measure_works(clock.work("baseline", 10**7), clock.work("ours", 10**8), rounds=2, clock=clock.read)
     assert {count for _, count in clock.calls} == {1}
 
 
 def test_compare_works_makes_a_row_in_microseconds(clock):
     row = paired.compare_works(
-        "fec", "20:4", "memcpy", clock.work("b", 500), clock.work("o", 1000), rounds=5, work_bytes=28160
-    )
+        "fec", "20:4", "memcpy", clock.work("b", 500), clock.work("o", 1000),
+        rounds=5, work_bytes=28160, clock=clock.read,
+    )  # fmt: skip
     assert (row.ours, row.baseline, row.ratio) == pytest.approx((1.0, 0.5, 0.5))
     assert (row.unit, row.baseline_name, row.work_bytes) == ("us", "memcpy", 28160)
 
@@ -121,6 +127,16 @@ def test_floors_are_met_by_medians():
     assert judged(late, floors).met is True
     assert judged(paired.single("frame", "late frames", "", 1), floors).met is False
     assert judged(paired.single("frame", "other", "", 1), floors).floor is None
+
+
+def test_a_floor_inside_the_interval_is_doubtful():
+    row = paired.Row("fec", "case", "us", 1, 1, "memcpy", 5.2, 4.9, 5.5, floor=5.0)
+    assert row.met
+    assert row.doubtful
+    assert not replace(row, low=5.0).doubtful
+    assert not replace(row, ratio=4.0, low=3.9, high=4.9).doubtful
+    assert not replace(row, floor=None).doubtful
+    assert not replace(row, floor_on="ours").doubtful
 
 
 def test_samples_are_kept_as_plain_numbers():
