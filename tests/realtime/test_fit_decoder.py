@@ -1,4 +1,4 @@
-from dataclasses import astuple
+from dataclasses import astuple, fields
 
 import numpy as np
 import pytest
@@ -6,8 +6,15 @@ import pytest
 from punktfunk.realtime import fit_decoder
 from punktfunk.realtime.decoder16 import Costs
 from punktfunk.realtime.fit_decoder import CASES, Case, Fit, Timing, fit
+from punktfunk.realtime.kernels import layout_decode
 
 TRUE = Costs(1.5, 2.5, 1.25, 2.25, 0.5, 0.75, 3.5, 9.0, 4.0)
+
+
+def test_costs_stand_in_the_order_of_their_words() -> None:
+    names = [field.name for field in fields(Costs)]
+    assert [getattr(layout_decode, f"COST_{name.upper()}") for name in names] == [*range(len(names))]
+    assert len(names) == layout_decode.COST_WORD_COUNT
 
 
 def on_a_machine_that_costs(costs: Costs, noise: float = 0.0):
