@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from punktfunk.errors import LocalProtocolError, PipelineFailed
 from punktfunk.plan import FrameType, Pacing
 from punktfunk.realtime import txtime
+from punktfunk.realtime.ciphers import Cipher
 from punktfunk.realtime.counters import read_counters
 from punktfunk.realtime.kernels import layout, udp
 from punktfunk.realtime.kernels.jit import address_of_entry
@@ -72,7 +73,8 @@ class FrameSender:
 
     Three threads use it: ``run`` is the whole body of pf-send, ``push`` belongs to the encoder's thread, the
     rest to control. ``socket_fd`` stays the caller's and must outlive ``run``; it may be non-blocking, and
-    IPv4 or IPv6. ``words`` are more sender words, ``release`` frees what the entries of ``defaults`` use.
+    IPv4 or IPv6. ``fec`` is the default of its kind; ``words`` are more sender words. The cipher
+    becomes ours; without one datagrams go out in clear.
     """
 
     def __init__(
@@ -80,9 +82,9 @@ class FrameSender:
         socket_fd: int,
         memory: FrameMemory,
         function: Callable[..., int],
-        defaults: dict[str, Default],
+        fec: tuple[str, Default],
+        cipher: Cipher | None,
         words: Mapping[int, int],
-        release: Callable[[], None],
     ) -> None:
         self._memory = memory
         self._ring = ByteRing(_RING_FRAME_COUNT * (memory.capacity_bytes + 128))
@@ -102,14 +104,17 @@ class FrameSender:
         self._pushed_count = self._oversize_count = 0
         self._asked_by_push = self._asked_by_control = self._answered_count = 0
         doorbell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._close = weakref.finalize(self, _release, doorbell, release)
+        self._close = weakref.finalize(self, _release, doorbell, cipher)
         self._doorbell = doorbell
         self._words[layout.WORD_SOCKET], self._words[layout.WORD_DOORBELL] = socket_fd, doorbell
         self._words[layout.WORD_FIRST_SEQUENCE] = -1
         for index, value in words.items():
             self._words[index] = value
         self._describe(function)
-        self._choice = Choice(self._words, {**defaults, "pace": Default(address_of_entry(deadline), 0)})
+        defaults = dict((fec, ("pace", Default(address_of_entry(deadline), 0))))
+        if cipher:
+            defaults["seal"] = Default(cipher.seal_address, cipher.address)
+        self._choice = Choice(self._words, defaults)
 
     def _describe(self, function: Callable[..., int]) -> None:
         """Write the addresses and sizes that the frame's function trusts."""
@@ -289,9 +294,10 @@ def _touched(size: int) -> NDArray[np.uint8]:
     return spare[start : start + size]
 
 
-def _release(doorbell: int, release: Callable[[], None]) -> None:
+def _release(doorbell: int, cipher: Cipher | None) -> None:
     os.close(doorbell)
-    release()
+    if cipher:
+        cipher.close()
 
 
 def _socket_address(host: str, port: int, family: int, flowinfo: int, scope_id: int) -> bytes:

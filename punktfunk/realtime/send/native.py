@@ -57,11 +57,9 @@ class NativeSender(FrameSender):
         # At any percentage and with any count up to this one: a small last block has room for more.
         most = min(wanted_parity(data_count, MAX_PERCENT), FIELD_SHARDS[scheme] - 1)
         self._code = _open_code(scheme, data_count, most, plan.shard_bytes)
-        fec = Default(self._code.encode_address, self._code.context)
-        defaults = {"fec16" if scheme is FecScheme.GF16 else "fec8": fec}
+        kind = "fec16" if scheme is FecScheme.GF16 else "fec8"
+        fec = kind, Default(self._code.encode_address, self._code.context)
         cipher = _open_cipher(plan)
-        if cipher:
-            defaults["seal"] = Default(cipher.seal_address, cipher.address)
         super().__init__(
             socket_fd,
             FrameMemory(
@@ -72,7 +70,8 @@ class NativeSender(FrameSender):
                 plan.shard_bytes + (OFFSET_PAYLOAD + TAG_BYTES if cipher else HEADER_BYTES),
             ),
             send_native_frame,
-            defaults,
+            fec,
+            cipher,
             {
                 layout.WORD_SHARD_BYTES: plan.shard_bytes,
                 layout.WORD_DATA_MAX: plan.data_max,
@@ -88,7 +87,6 @@ class NativeSender(FrameSender):
                 layout.WORD_FEC_PERCENT: plan.fec_percent,
                 layout.WORD_TRAFFIC_CLASS: plan.dscp << 2,
             },
-            cipher.close if cipher else _nothing,
         )
 
     def push(
@@ -133,7 +131,3 @@ def _open_cipher(plan: NativeSendPlan) -> Cipher | None:
     if len(plan.encryption_key) != _KEY_BYTES[plan.cipher]:
         raise LocalProtocolError(f"{plan.cipher.value} has no key of {len(plan.encryption_key)} bytes")
     return Cipher(plan.encryption_key, plan.cipher.value)
-
-
-def _nothing() -> None:
-    """Nothing is there to be freed."""

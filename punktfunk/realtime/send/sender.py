@@ -56,9 +56,7 @@ class VideoSender(FrameSender):
         # Its memory serves every shape of the field; the counts are only what its own methods check.
         self._code = Code8(MAX_BLOCK_SHARDS - 1, 1, shard_bytes)
         cipher = None if plan.encryption_key is None else Cipher(plan.encryption_key)
-        defaults = {"fec8": Default(self._code.encode_address, self._code.context)}
-        if cipher:
-            defaults["seal"] = Default(cipher.seal_address, cipher.address)
+        fec = "fec8", Default(self._code.encode_address, self._code.context)
         super().__init__(
             socket_fd,
             FrameMemory(
@@ -69,7 +67,8 @@ class VideoSender(FrameSender):
                 offset_bytes + shard_bytes,
             ),
             send_frame,
-            defaults,
+            fec,
+            cipher,
             {
                 layout.WORD_PACKET_BYTES: plan.packet_bytes,
                 layout.WORD_PAYLOAD_OFFSET: offset_bytes,
@@ -81,7 +80,6 @@ class VideoSender(FrameSender):
                 layout.WORD_FEC_PERCENT: plan.fec_percent,
                 layout.WORD_TRAFFIC_CLASS: plan.dscp << 2,
             },
-            cipher.close if cipher else _nothing,
         )
 
     def push(
@@ -112,7 +110,3 @@ def check_percent(percent: int) -> None:
     """LocalProtocolError for a parity percentage that GameStream's headers cannot carry."""
     if not 0 <= percent <= MAX_PERCENT:
         raise LocalProtocolError(f"parity of {percent} % is not between 0 and {MAX_PERCENT}")
-
-
-def _nothing() -> None:
-    """Nothing is there to be freed."""
