@@ -53,7 +53,7 @@ async def _compile(readiness: Readiness, report: Report, task_status: trio.TaskS
 
 async def _compile_all(progress: "_Progress", report: Report) -> None:
     try:
-        await trio.to_thread.run_sync(compile_in_child, progress.note, trio.from_thread.check_cancelled)
+        await trio.to_thread.run_sync(_compile_beside_streams, progress.note)
         await progress.started.wait()
         await trio.to_thread.run_sync(self_check)
     except EnvironmentProblem as error:
@@ -62,6 +62,10 @@ async def _compile_all(progress: "_Progress", report: Report) -> None:
         report(f"kernels: {error}; streams are not affected")
     else:
         report("kernels: ready")
+
+
+def _compile_beside_streams(progress: "Callable[[WarmStep], None]") -> None:
+    compile_in_child(progress, trio.from_thread.check_cancelled, beside_streams=True)
 
 
 def _check_for_streams() -> None:

@@ -31,28 +31,54 @@ __all__ = [
 # CPU seconds of each module on the machine of docs/measurements.md: what the estimate weighs them by.
 # Small ones first, and every module after those that it is made of: each compiles only its own.
 STREAM_MODULES: Final = {
-    "pace": 1.6,
+    "pace": 0.6,  # with Numba's own first compilation
     "mailbox": 0.3,
-    "ring": 0.6,
-    "evp": 0.8,
-    "gcm_key": 0.2,
-    "gcm_aesni": 0.5,
-    "gcm_vaes": 0.5,
-    "gf8": 1.5,
-    "pack": 1.2,
-    "convert": 1.2,
-    "udp": 0.6,
-    "frame": 2.0,
-    "send_loop": 2.0,
+    "ring": 0.8,
+    "evp": 0.6,
+    "gcm_key": 0.1,
+    "gcm_aesni": 0.6,
+    "gcm_vaes": 0.6,
+    "product8": 0.5,
+    "fft8": 1.5,
+    "rs8": 0.6,
+    "pack": 1.7,
+    "udp": 1.6,
+    "group": 0.7,
+    "convert": 1.1,
+    "frame": 2.2,
+    "send_loop": 0.6,
 }
 """What a GameStream session needs."""
-REST_MODULES: Final[dict[str, float]] = {}
-"""What it does not: punktfunk/1, receiving, the lab's and the benchmarks' own."""
+REST_MODULES: Final = {
+    "gf16": 0.9,
+    "leopard": 2.2,
+    "encode16": 1.1,
+    "native_pack": 0.9,
+    "native_frame": 2.0,
+    "receive": 1.3,
+    "locator": 0.8,
+    "rows16": 0.3,
+    "cauchy": 1.4,
+    "erasures16": 1.2,
+    "syndromes16": 1.1,
+    "choose16": 0.4,
+    "full16": 0.3,
+    "decode16": 0.9,
+    "rs8_decode": 1.5,
+    "histogram": 0.3,
+    "futex": 0.3,
+    "slots": 1.1,
+    "repeat": 0.4,
+    "trials": 1.9,
+    "gf8": 1.8,
+}
+"""What it does not: punktfunk/1, decoding and receiving, the lab's and the benchmarks' own."""
 KERNEL_MODULES: Final = STREAM_MODULES | REST_MODULES
 
-STREAM_CHECKS: Final = ("gf8", "pack", "gcm", "convert")
-REST_CHECKS: Final = ()
+STREAM_CHECKS: Final = ("rs8", "pack", "gcm", "convert")
+REST_CHECKS: Final = ("gf8", "gf16", "rs8_decode", "leopard_decode", "native_pack")
 
+_YIELD: Final = "--beside-streams"
 _NICENESS: Final = 5
 _CHECK_S: Final = 0.2
 
@@ -87,8 +113,15 @@ def can_stream() -> bool:
     return stamp(STREAM_MODULES).exists() or is_warm()
 
 
-def compile_in_child(progress: Callable[[WarmStep], None], check: Callable[[], None] = _never_stops) -> None:
+def compile_in_child(
+    progress: Callable[[WarmStep], None],
+    check: Callable[[], None] = _never_stops,
+    *,
+    beside_streams: bool = False,
+) -> None:
     """Compile every kernel in a child process, and report each step; blocks for 10 to 60 s when cold.
+
+    ``beside_streams``: once streams can begin, take only the processor time that nobody else wants.
 
     ``check`` is called several times a second; what it (or ``progress``) raises kills the child and comes out
     here. EnvironmentProblem with the child's last words if it fails; ConfigError for a forced SIMD mode that
@@ -96,7 +129,7 @@ def compile_in_child(progress: Callable[[WarmStep], None], check: Callable[[], N
     """
     _require_mode()
     environment = os.environ | {cache.FOLDER_VARIABLE: str(cache_folder())}
-    command = [sys.executable, "-m", "punktfunk.realtime.warm"]
+    command = [sys.executable, "-m", "punktfunk.realtime.warm", *([_YIELD] if beside_streams else [])]
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
     ) as child:
@@ -138,7 +171,7 @@ def _lines(child: "subprocess.Popen[bytes]", check: Callable[[], None]) -> Itera
         yield from lines
 
 
-def _compile_all() -> None:
+def _compile_all(*, beside_streams: bool) -> None:
     with suppress(OSError):
         os.nice(_NICENESS)
     began_s, spent, total = time.monotonic(), 0.0, sum(KERNEL_MODULES.values())
@@ -148,7 +181,8 @@ def _compile_all() -> None:
         streamable = done >= len(STREAM_MODULES)
         if done == len(STREAM_MODULES):
             _note(stamp(STREAM_MODULES))
-            _yield_to_streams()
+            if beside_streams:
+                _yield_to_streams()
         left_s = (time.monotonic() - began_s) * (total - spent) / spent
         step = WarmStep(
             name, done, len(KERNEL_MODULES), round(spent / total, 3), round(left_s, 1), streamable
@@ -188,4 +222,4 @@ def self_check(*, stream_only: bool = False) -> None:
 
 
 if __name__ == "__main__":
-    _compile_all()
+    _compile_all(beside_streams=_YIELD in sys.argv)

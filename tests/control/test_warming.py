@@ -24,7 +24,7 @@ def step(done, total=10):
 def calls(monkeypatch):
     noted = []
 
-    def compile_in_child(progress, _check):
+    def compile_in_child(progress, _check, *, beside_streams):
         noted.append("compile")
         for done in range(1, 11):
             progress(step(done))
@@ -56,7 +56,7 @@ async def test_cold(calls):
 async def test_streams_can_begin_before_all_is_compiled(calls, monkeypatch):
     rest = trio.Event()
 
-    def compile_in_child(progress, _check):
+    def compile_in_child(progress, _check, *, beside_streams):
         for done in range(1, STREAMABLE_FROM + 1):
             progress(step(done))
         trio.from_thread.run(rest.wait)
@@ -83,7 +83,7 @@ async def test_a_start_that_was_cut_short_streams_at_once(calls, monkeypatch):
 
 @pytest.mark.trio
 async def test_a_failure_before_streams_ends_the_start(calls, monkeypatch):
-    def compile_in_child(_progress, _check):
+    def compile_in_child(_progress, _check, *, beside_streams):
         raise EnvironmentProblem("no compiler today")
 
     monkeypatch.setattr(kernels, "compile_in_child", compile_in_child)
@@ -94,7 +94,7 @@ async def test_a_failure_before_streams_ends_the_start(calls, monkeypatch):
 
 @pytest.mark.trio
 async def test_a_failure_of_the_rest_is_told_and_streams_go_on(calls, monkeypatch):
-    def compile_in_child(progress, _check):
+    def compile_in_child(progress, _check, *, beside_streams):
         progress(step(STREAMABLE_FROM))
         raise EnvironmentProblem("the disk is full")
 
@@ -119,7 +119,7 @@ async def test_a_stop_ends_the_compilation(calls, monkeypatch):
     """At the next step, not after a minute: nobody may need a second Ctrl-C."""
     steps = []
 
-    def compile_in_child(progress, _check):
+    def compile_in_child(progress, _check, *, beside_streams):
         for done in range(1, 11):
             steps.append(done)
             if done == 3:

@@ -18,7 +18,7 @@ from punktfunk.realtime import ciphers, warm
 from punktfunk.realtime.checks import gcm as check
 from punktfunk.realtime.ciphers import Cipher, seal_addresses
 from punktfunk.realtime.kernels import cipher_words, gcm_rows, seal_choice
-from punktfunk.realtime.kernels.cache import _cpu_lines
+from punktfunk.realtime.kernels.cache import cpu_lines
 from punktfunk.realtime.kernels.jit import address_of_entry
 from punktfunk.realtime.kernels.seal_choice import SEAL_MODULES, runnable_for, runnable_seals
 
@@ -199,7 +199,7 @@ def test_the_environment_forces_a_choice(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_numba_that_compiles_for_another_cpu_gets_evp(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert runnable_seals.__wrapped__() == runnable_for(_cpu_lines()[1])
+    assert runnable_seals.__wrapped__() == runnable_for(cpu_lines()[1])
     monkeypatch.setenv("NUMBA_CPU_NAME", "generic")
     assert runnable_seals.__wrapped__() == ("evp",)
 

@@ -1,19 +1,34 @@
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
+from numpy.typing import NDArray
 
 from punktfunk.errors import ConfigError, EnvironmentProblem
 from punktfunk.realtime import selfcheck, warm
-from punktfunk.realtime.kernels import convert, gf8, pack
+from punktfunk.realtime.code8 import Code8
+from punktfunk.realtime.kernels import convert, pack
 
 
 def test_the_list_of_modules_is_complete() -> None:
-    kernels = {path.stem for path in (Path(warm.__file__).parent / "kernels").glob("*.py")}
-    support = {"__init__", "atomics", "cache", "calls", "jit", "layout", "simd", "system"}
-    assert set(warm.KERNEL_MODULES) == kernels - support
+    kernels = (Path(warm.__file__).parent / "kernels").glob("*.py")
+    wanted = {
+        path.stem for path in kernels if re.search(r"^@(kernel|entry)\(", path.read_text(), re.MULTILINE)
+    }
+    assert set(warm.KERNEL_MODULES) == wanted
+
+
+def test_every_module_comes_after_those_it_is_made_of() -> None:
+    seen: set[str] = set()
+    for name in warm.KERNEL_MODULES:
+        text = (Path(warm.__file__).parent / "kernels" / f"{name}.py").read_text()
+        needed = set(re.findall(r"^from punktfunk\.realtime\.kernels\.(\w+) import", text, re.MULTILINE))
+        assert needed & set(warm.KERNEL_MODULES) <= seen
+        seen.add(name)
 
 
 def test_compiling_reports_every_step_and_leaves_the_cache_warm() -> None:
@@ -55,8 +70,6 @@ def test_the_kernels_agree_with_their_twins() -> None:
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        (gf8, "multiply_rows"),
-        (gf8, "fill_cauchy"),
         (pack, "plan_blocks"),
         (pack, "write_frame_header"),
         (pack, "cut_block"),
@@ -80,6 +93,19 @@ def test_a_kernel_that_is_wrong_is_named(
     assert selfcheck.differing(warm.STREAM_CHECKS) == [module.__name__.rpartition(".")[2]]
     with pytest.raises(EnvironmentProblem, match="differ from their twins"):
         warm.self_check()
+
+
+def test_an_entry_that_is_wrong_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = Code8.encode
+
+    def wrong(self: Code8, data: NDArray[np.uint8], parity: NDArray[np.uint8]) -> None:
+        right(self, data, parity)
+        parity[0, 0] ^= 1
+
+    monkeypatch.setattr(Code8, "encode", wrong)
+    assert selfcheck.differing(warm.STREAM_CHECKS) == ["rs8"]
+    with pytest.raises(EnvironmentProblem, match="differ from their twins"):
+        warm.self_check(stream_only=True)
 
 
 def test_a_caller_that_gives_up_leaves_no_child() -> None:

@@ -40,7 +40,7 @@ _problems: list[str] = []
 
 
 @cache
-def _cpu_lines() -> tuple[str, frozenset[str]]:
+def cpu_lines() -> tuple[str, frozenset[str]]:
     """Model name and feature flags of the first CPU; empty where the system does not say."""
     model, flags = platform.machine(), frozenset[str]()
     try:
@@ -77,7 +77,7 @@ def runnable_modes() -> tuple[str, ...]:
     """Name the modes that this CPU can run, the best first; ``generic`` is always the last."""
     if platform.machine() == "aarch64":
         return "neon", "generic"
-    _, flags = _cpu_lines()
+    _, flags = cpu_lines()
     wide = {"avx512bw", "avx512f"}
     needs = {"gfni512": {"gfni", *wide}, "avx512": wide, "avx2": {"avx2"}, "ssse3": {"ssse3"}}
     return *(mode for mode, needed in needs.items() if needed <= flags), "generic"
@@ -86,8 +86,11 @@ def runnable_modes() -> tuple[str, ...]:
 @cache
 def _salt() -> str:
     digest = hashlib.sha256()
-    model, flags = _cpu_lines()
-    for part in (sys.version, version("numba"), version("llvmlite"), model, *sorted(flags)):
+    model, flags = cpu_lines()
+    # NUMBA_BOUNDSCHECK, NUMBA_OPT, NUMBA_CPU_NAME change the code; Numba's own key lacks some of them.
+    numba = sorted(f"{k}={v}" for k, v in os.environ.items() if k.startswith("NUMBA_"))
+    asked = (word for word in numba if not word.startswith(NUMBA_VARIABLE))
+    for part in (sys.version, version("numba"), version("llvmlite"), model, *sorted(flags), *asked):
         digest.update(part.encode() + b"\0")
     return digest.hexdigest()[:16]
 

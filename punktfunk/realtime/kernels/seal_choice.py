@@ -15,7 +15,7 @@ from functools import cache
 from typing import Final
 
 from punktfunk.errors import ConfigError
-from punktfunk.realtime.kernels.cache import _cpu_lines
+from punktfunk.realtime.kernels.cache import cpu_lines
 
 SEAL_VARIABLE: Final = "PUNKTFUNK_SEAL"
 SEAL_MODULES: Final = {"vaes": "gcm_vaes", "aesni": "gcm_aesni", "evp": "evp"}
@@ -38,7 +38,7 @@ def runnable_seals() -> tuple[str, ...]:
     """Name the implementations that this CPU can run, the fastest first; ``evp`` is always the last."""
     if any(os.environ.get(name) for name in _OTHER_CPU):
         return ("evp",)
-    return runnable_for(_cpu_lines()[1])
+    return runnable_for(cpu_lines()[1])
 
 
 @cache

@@ -69,7 +69,7 @@ def test_an_unknown_mode_is_refused() -> None:
 def test_the_best_mode_of_a_cpu_comes_first(
     machine: str, flags: str, modes: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "_cpu_lines", lambda: ("A CPU", frozenset(flags.split())))
+    monkeypatch.setattr(cache, "cpu_lines", lambda: ("A CPU", frozenset(flags.split())))
     monkeypatch.setattr(cache.platform, "machine", lambda: machine)
     assert cache.runnable_modes.__wrapped__() == modes
 
@@ -127,8 +127,9 @@ def test_another_mode_or_processor_never_meets_this_ones_machine_code(
 ) -> None:
     assert answer(package) == "42 0"
     assert answer(package, PUNKTFUNK_SIMD="generic") == "42 0"
+    assert answer(package, NUMBA_BOUNDSCHECK="1") == "42 0"
     here = cache._salt.__wrapped__()
-    monkeypatch.setattr(cache, "_cpu_lines", lambda: ("Another CPU", frozenset({"avx2"})))
+    monkeypatch.setattr(cache, "cpu_lines", lambda: ("Another CPU", frozenset({"avx2"})))
     assert cache._salt.__wrapped__() != here
 
 
