@@ -28,7 +28,7 @@ SEND_MODES: Final = {
     "sendmmsg": layout.SEND_BATCHED,
     "sendto": layout.SEND_SINGLE,
 }
-_JOIN_S: Final = 60.0
+_JOIN_S: Final = 600.0
 _SPIN_COUNT: Final = 1 << 20
 _PATIENCE_NS: Final = 50_000_000
 _MEDIA_BUFFER_BYTES: Final = 4 << 20

@@ -88,7 +88,11 @@ TestRingModel.settings = settings(max_examples=50, stateful_step_count=40, deadl
 
 @pytest.mark.parametrize(
     ("capacity_bytes", "record_count"),
-    [(512, 500_000), (1 << 16, 1_000_000), pytest.param(1 << 14, 60_000_000, marks=pytest.mark.slow)],
+    [
+        (512, 500_000),
+        (1 << 16, 1_000_000),
+        pytest.param(1 << 14, 60_000_000, marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
+    ],
 )
 def test_two_threads_and_a_million_records(capacity_bytes: int, record_count: int) -> None:
     run = run_records(record_count, capacity_bytes)

@@ -26,6 +26,8 @@ from punktfunk.realtime.kernels.layout import (
 from punktfunk.realtime.rings import SlotRing, aligned_words
 from punktfunk.realtime.timing import run_slots
 
+SOAK = [pytest.mark.slow, pytest.mark.timeout(900)]
+
 
 def words_of(value: int) -> np.ndarray:
     return np.arange(value, value + SLOT_WORD_COUNT)
@@ -127,9 +129,9 @@ def test_arrays_begin_cache_lines() -> None:
         (1, 50_000),
         (16, 300_000),
         (1024, 2_000_000),
-        pytest.param(2, 5_000_000, marks=pytest.mark.slow),
-        pytest.param(64, 30_000_000, marks=pytest.mark.slow),
-        pytest.param(4096, 100_000_000, marks=pytest.mark.slow),
+        pytest.param(2, 500_000, marks=SOAK),
+        pytest.param(64, 10_000_000, marks=SOAK),
+        pytest.param(4096, 100_000_000, marks=SOAK),
     ],
 )
 @pytest.mark.parametrize("full", ["refuse", "drop the oldest"])
