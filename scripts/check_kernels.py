@@ -54,6 +54,7 @@ MODEL_TESTS = {
     "repeat": TESTS / "kernels" / "test_repeat.py",
     "ring": TESTS / "kernels" / "test_ring.py",
     "receive": TESTS / "kernels" / "test_receive.py",
+    "shards": TESTS / "kernels" / "test_encode16.py",
     "slots": TESTS / "kernels" / "test_slots.py",
     "trials": TESTS / "test_timing.py",
     "rows16": TESTS / "kernels" / "test_decode16.py",
@@ -63,7 +64,9 @@ MODEL_TESTS = {
 }
 # Reached only through these; their datagrams are what the test reads back.
 THROUGH = {
+    "encode_rows": "encode",
     "encode_strip": "encode",
+    "decode_rows": "Code16",
     "generate_matrix": "encode",
     "inverse_read_sum": "inverse_shards",
     "add_rows": "FULL",

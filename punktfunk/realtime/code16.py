@@ -7,13 +7,13 @@ one work area, so one thread uses it at a time.
 import ctypes
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from punktfunk.errors import LocalProtocolError, TooFewShards, UnsupportedShape
-from punktfunk.realtime.kernels import layout, layout16
+from punktfunk.realtime.kernels import layout, layout16, shards
 from punktfunk.realtime.kernels.butterfly import STRIP_BYTES
 from punktfunk.realtime.kernels.encode16 import encode as default_encode
 from punktfunk.realtime.kernels.jit import address_of_entry
@@ -48,12 +48,12 @@ class Code16:
         if shard_bytes < 2 or shard_bytes % 2:
             raise UnsupportedShape(f"shards must have an even number of bytes, not {shard_bytes}")
         self.data_max, self.parity_max, self.shard_bytes = data_max, parity_max, shard_bytes
+        self._limits = data_max, parity_max, shard_bytes
         self._words = aligned(8 * layout16.CODE16_WORD_COUNT).view(np.int64)
         self._kept: list[U8] = []  # what the words point to
         self._fill()
         self.context = self._words.ctypes.data
         self.encode_address = address_of_entry(default_encode) if encode is None else encode
-        self._encode = entry_at(self.encode_address, 8)
 
     def _fill(self) -> None:
         longest = max(self.data_max, self.parity_max)
@@ -83,16 +83,12 @@ class Code16:
         UnsupportedShape for counts or a size outside the code or this object; LocalProtocolError for arrays
         of another kind.
         """
-        size = _same_row_bytes(data, parity)
-        if not parity.flags.writeable:
-            raise LocalProtocolError("parity is written, so it must be writable")
-        self._check(data.shape[0], parity.shape[0], size)
-        code = self._encode(
-            self.context, *_place(data), *_place(parity), data.shape[0], parity.shape[0], size
-        )
+        try:
+            code = shards.encode_rows(self.encode_address, self.context, *self._limits, data, parity)
+        except TypeError:  # not arrays of bytes that may be read and written
+            code = layout.BAD_SIZE
         if code:
-            counts = f"{data.shape[0]} data and {parity.shape[0]} parity shards"
-            raise UnsupportedShape(f"no code over GF(2^16) for {counts} of {size} bytes ({code})")
+            self._refuse(code, data, parity, written=parity)
 
     @cached_property
     def decode_address(self) -> int:
@@ -107,37 +103,32 @@ class Code16:
         ``present`` (k + m,) is 1 for every shard that is there, data first. TooFewShards, with nothing
         written, if fewer than k are; UnsupportedShape and LocalProtocolError as for ``encode``.
         """
-        size = _same_row_bytes(data, parity)
-        (data_count, parity_count), total = (data.shape[0], parity.shape[0]), data.shape[0] + parity.shape[0]
-        if not data.flags.writeable:
-            raise LocalProtocolError("missing data is written, so it must be writable")
-        if present.dtype != np.uint8 or present.shape != (total,) or not present.flags.c_contiguous:
-            raise LocalProtocolError(f"what is present is an array of {total} bytes, not {present.shape}")
-        self._check(data_count, parity_count, size)
-        code = self._decode(
-            self.context, *_place(data), *_place(parity), present.ctypes.data, data_count, parity_count, size
-        )
-        if code == layout.TOO_FEW_SHARDS:
-            have = int(np.count_nonzero(present))
-            raise TooFewShards(
-                f"{have} of {data_count + parity_count} shards are not enough for {data_count}"
-            )
+        try:
+            code = shards.decode_rows(self.decode_address, self.context, *self._limits, data, parity, present)
+        except TypeError:
+            code = layout.BAD_SIZE
         if code < 0:
-            raise UnsupportedShape(
-                f"no code for {data_count} data and {parity_count} parity shards of {size} bytes ({code})"
-            )
+            _same_row_bytes(data, parity)
+            total = len(data) + len(parity)
+            if present.dtype != np.uint8 or present.shape != (total,) or not present.flags.c_contiguous:
+                raise LocalProtocolError(f"what is present is an array of {total} bytes, not {present.shape}")
+            if code == layout.TOO_FEW_SHARDS:
+                have = int(np.count_nonzero(present))
+                raise TooFewShards(f"{have} of {total} shards are not enough for {len(data)}")
+            self._refuse(code, data, parity, written=data)
         return code
 
-    @cached_property
-    def _decode(self) -> Callable[..., int]:
-        return entry_at(self.decode_address, 9)
-
-    def _check(self, data_count: int, parity_count: int, size: int) -> None:
-        if data_count > self.data_max or parity_count > self.parity_max or size > self.shard_bytes:
+    def _refuse(self, code: int, data: U8, parity: U8, *, written: U8) -> NoReturn:
+        size = _same_row_bytes(data, parity)
+        if not written.flags.writeable:
+            raise LocalProtocolError("shards that are to be written are read-only")
+        counts = f"{len(data)} data and {len(parity)} parity shards of {size} bytes"
+        if len(data) > self.data_max or len(parity) > self.parity_max or size > self.shard_bytes:
             raise UnsupportedShape(
-                f"{data_count} data and {parity_count} parity shards of {size} bytes are more than"
-                f" {self.data_max}, {self.parity_max} and {self.shard_bytes}, which this code was made for"
+                f"{counts} are more than {self.data_max}, {self.parity_max} and {self.shard_bytes},"
+                " which this code was made for"
             )
+        raise UnsupportedShape(f"no code over GF(2^16) for {counts} ({code})")
 
 
 def aligned(size: int) -> U8:
@@ -157,7 +148,3 @@ def _same_row_bytes(*arrays: Any) -> int:
     if len({array.shape[1] for array in arrays}) != 1:
         raise LocalProtocolError(f"shards differ in size: {[array.shape[1] for array in arrays]}")
     return int(arrays[0].shape[1])
-
-
-def _place(rows: U8) -> tuple[int, int]:
-    return rows.ctypes.data, rows.strides[0]

@@ -3,15 +3,14 @@
 Importing this module loads the compiled kernels, so import it only when ``warm.is_warm()``.
 """
 
-import ctypes
 from functools import cache, cached_property
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from punktfunk.errors import LocalProtocolError, TooFewShards, UnsupportedShape
-from punktfunk.realtime.kernels import layout, layout8, rs8
+from punktfunk.realtime.kernels import layout, layout8, rs8, shards
 from punktfunk.realtime.kernels.jit import address_of_entry
 from punktfunk.realtime.reference import fft8, gf8
 
@@ -21,9 +20,6 @@ _LINE_BYTES: Final = 64
 WORK_BYTES: Final = 1 << 16
 """Two blocks of up to 64 coefficients in strips of 512 bytes; larger blocks get narrower strips."""
 _ZERO_BYTES: Final = 2048
-
-_ENCODE: Final = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 8)
-_DECODE: Final = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 9)
 
 
 @cache
@@ -99,7 +95,6 @@ class Code8:
         self.context = int(words.ctypes.data)
         """Address of the words, for entries; valid as long as this object lives."""
         self.encode_address = encode or address_of_entry(rs8.encode if kept is None else rs8.encode_matrix)
-        self._encode = _ENCODE(self.encode_address)
 
     @cached_property
     def decode_address(self) -> int:
@@ -109,37 +104,37 @@ class Code8:
         explicit = self._owned[2] is not None
         return address_of_entry(rs8_decode.decode_matrix if explicit else rs8_decode.decode)
 
-    @cached_property
-    def _decode(self) -> Any:
-        return _DECODE(self.decode_address)
-
     def encode(self, data: U8, parity: U8) -> None:
         """Write ``parity`` (m, n) for ``data`` (k, n).
 
         UnsupportedShape, or LocalProtocolError for arrays that are none of uint8 rows.
         """
-        self._check(data, parity, written=parity)
-        code = self._encode(
-            self.context, data.ctypes.data, data.strides[0], parity.ctypes.data, parity.strides[0], len(data),
-            len(parity), data.shape[1],
-        )  # fmt: skip
-        self._raise(code, data, parity)
+        try:
+            code = shards.encode_rows(self.encode_address, self.context, *self._limits, data, parity)
+        except TypeError:  # not arrays of bytes that may be read and written
+            code = layout.BAD_SIZE
+        if code:
+            self._check(data, parity, written=parity)
+            self._raise(code, data, parity)
 
     def decode(self, data: U8, parity: U8, present: U8) -> int:
         """Write the rows of ``data`` that ``present`` (k + m,) has 0 for; returns how many.
 
         TooFewShards leaves everything as it was. UnsupportedShape, or LocalProtocolError for wrong arrays.
         """
-        self._check(data, parity, written=data)
-        if present.dtype.itemsize != 1 or present.shape != (len(data) + len(parity),):
-            raise LocalProtocolError(f"presence of {present.shape} for {len(data)} + {len(parity)} shards")
-        there = np.ascontiguousarray(present)
-        code = self._decode(
-            self.context, data.ctypes.data, data.strides[0], parity.ctypes.data, parity.strides[0],
-            there.ctypes.data, len(data), len(parity), data.shape[1],
-        )  # fmt: skip
-        self._raise(code, data, parity)
-        return int(code)
+        try:
+            code = shards.decode_rows(self.decode_address, self.context, *self._limits, data, parity, present)
+        except TypeError:
+            code = layout.BAD_SIZE
+        if code < 0:
+            self._check(data, parity, written=data)
+            shape = (len(data) + len(parity),)
+            if present.dtype != np.uint8 or present.shape != shape or not present.flags.c_contiguous:
+                raise LocalProtocolError(
+                    f"presence of {present.shape} for {len(data)} + {len(parity)} shards"
+                )
+            self._raise(code, data, parity)
+        return code
 
     def _check(self, data: U8, parity: U8, *, written: U8) -> None:
         for rows in (data, parity):

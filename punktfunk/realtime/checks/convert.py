@@ -1,14 +1,16 @@
 """Colour conversion."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from punktfunk.plan import ColourSpace
 from punktfunk.realtime import colour
-from punktfunk.realtime.checks.same import Arrays
 from punktfunk.realtime.kernels import convert
 from punktfunk.realtime.reference import convert as slow_convert
+
+if TYPE_CHECKING:
+    from punktfunk.realtime.checks.same import Arrays
 
 
 def agrees(random: np.random.Generator) -> bool:
