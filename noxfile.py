@@ -74,7 +74,7 @@ def kernels_checked(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Benchmarks, all or those named: ``nox -s bench -- fec8 startup``. Rows land in .bench/NAME.json."""
+    """Benchmarks, all or those named: ``nox -s bench -- fec startup``. Rows land in .bench/NAME.json."""
     session.install(".[test,peers,bench]")
     rows = Path(".bench")
     rows.mkdir(exist_ok=True)

@@ -15,6 +15,7 @@ kernel's or the textbook's.
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import numpy as np
 
@@ -43,10 +44,10 @@ from punktfunk.plan import (
     VideoPlan,
 )  # fmt: skip
 from punktfunk.realtime import Pipeline, prepare_process
+from punktfunk.realtime.code8 import Code8
 from punktfunk.realtime.encode.base import AccessUnit
 from punktfunk.realtime.encode.lavc import LavcEncoder
 from punktfunk.realtime.encode.picture import Picture
-from punktfunk.realtime.kernels import gf8 as fast
 from punktfunk.realtime.kernels import layout
 from punktfunk.realtime.reference import gf8 as slow
 from punktfunk.wire.gamestream.video import FrameInfo, build_datagrams
@@ -157,14 +158,15 @@ def streamed_rows() -> Iterator[Row]:
                 yield single("frame", f"{name}: {counter}", "", done.counters[counter])
 
 
+_code = cache(Code8)
+
+
 def kernel_parity(data: list[bytes], parity_count: int) -> list[bytes]:
     """Ask the kernel, as a Python sender of today would ask some library."""
     rows = np.zeros((len(data) + parity_count, len(data[0])), np.uint8)
     for row, shard in zip(rows, data, strict=False):
         row[:] = np.frombuffer(shard, np.uint8)
-    coefficients = np.zeros((parity_count, len(data)), np.uint8)
-    fast.fill_cauchy(coefficients, len(data), parity_count, INVERSES)
-    fast.multiply_rows(rows, 0, rows.shape[1], len(data), parity_count, coefficients, TABLES)
+    _code(len(data), parity_count, rows.shape[1]).encode(rows[: len(data)], rows[len(data) :])
     return [row.tobytes() for row in rows[len(data) :]]
 
 

@@ -71,13 +71,12 @@ REST_MODULES: Final = {
     "histogram": 0.3,
     "repeat": 0.4,
     "trials": 1.9,
-    "gf8": 1.8,
 }
 """What it does not: punktfunk/1, decoding and receiving, the lab's and the benchmarks' own."""
 KERNEL_MODULES: Final = STREAM_MODULES | REST_MODULES
 
 STREAM_CHECKS: Final = ("rs8", "pack", "gcm", "convert")
-REST_CHECKS: Final = ("gf8", "gf16", "rs8_decode", "leopard_decode", "native_pack")
+REST_CHECKS: Final = ("gf16", "rs8_decode", "leopard_decode", "native_pack")
 
 _YIELD: Final = "--beside-streams"
 _NICENESS: Final = 5

@@ -1,4 +1,4 @@
-"""GF(2^8) as the textbook has it. Slow, obvious, and the judge of ``kernels.gf8``."""
+"""GF(2^8) as the textbook has it. Slow, obvious, and what every code over it is judged by."""
 
 from functools import cache
 

@@ -13,13 +13,12 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 from punktfunk.realtime.kernels import jit
 jit.kernel = jit.entry = lambda signature: lambda function: function
-from punktfunk.realtime.kernels import butterfly, gf8, gf16, rows16, simd
+from punktfunk.realtime.kernels import butterfly, gf16, rows16, simd
 triple, cpu, features = sys.argv[1:]
 SMALL, FULL = ("small",) * 3, ("full",) * 3
 read = butterfly.Butterfly(SMALL, inverse=True, source="shards")
 write = butterfly.Butterfly(FULL, inverse=False, target="shards")
 loops = {
-    "strip": (7, lambda b, a: gf8._generate_strip(b, a, 8, 1)),
     "read": (8, lambda b, a: butterfly.generate_butterfly(b, a, read)),
     "write": (8, lambda b, a: butterfly.generate_butterfly(b, a, write)),
     "product": (9, lambda b, a: gf16._generate(b, a, 4, wide=True, shards=False)),
