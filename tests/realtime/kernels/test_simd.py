@@ -65,7 +65,7 @@ def test_the_loops_compile_for(
     assert done.returncode == 0, done.stderr[-2000:]
     width, *loops = done.stdout.split("\f")
     assert int(width) == vector_bytes
-    assert len(loops) == 6
+    assert len(loops) == 5
     for assembly in loops:
         lines = [line for line in assembly.splitlines() if instruction in line]
         assert any(register in line for line in lines), assembly[:2000]
