@@ -69,7 +69,7 @@ def faults(session: nox.Session) -> None:
 @nox.session(default=False)
 def kernels_checked(session: nox.Session) -> None:
     """Kernel tests with Numba's bounds checks compiled in."""
-    _pytest(session, "tests/realtime/kernels", NUMBA_BOUNDSCHECK="1", NUMBA_CACHE_DIR=session.create_tmp())
+    _pytest(session, "tests/realtime/kernels", NUMBA_BOUNDSCHECK="1")
 
 
 @nox.session(default=False)

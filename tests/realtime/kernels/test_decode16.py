@@ -21,6 +21,8 @@ from punktfunk.realtime.kernels.layout import BAD_SIZE, CODE_ZEROS_BYTES, TOO_FE
 from punktfunk.realtime.reference import decode16 as slow
 from punktfunk.realtime.reference import gf16, leopard
 
+pytestmark = pytest.mark.simd
+
 DECODERS = (words.DIRECT, words.CAUCHY, words.FULL, words.TRANSPOSED)
 Chooser = ctypes.CFUNCTYPE(*[ctypes.c_int64] * 6)
 

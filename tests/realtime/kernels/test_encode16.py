@@ -18,6 +18,8 @@ from punktfunk.realtime.kernels.layout import BAD_SIZE, CODE_WORK_BYTES, CODE_ZE
 from punktfunk.realtime.reference import gf16
 from punktfunk.realtime.reference import leopard as slow
 
+pytestmark = pytest.mark.simd
+
 CASES = json.loads((Path(__file__).parents[2] / "golden" / "gf16_vectors.json").read_text())["cases"]
 FIELD = galois.GF(2**16, irreducible_poly=gf16.POLYNOMIAL, compile="python-calculate")
 CODE = Code16(4096, 600, 8908)

@@ -13,6 +13,8 @@ from punktfunk.realtime.kernels.layout import BAD_SIZE
 from punktfunk.realtime.reference import gf16 as slow
 from punktfunk.realtime.reference import leopard
 
+pytestmark = pytest.mark.simd
+
 TABLES = slow.tables().ctypes.data
 write_coefficients = entry_at(address_of_entry(fast.write_coefficients), 4)
 multiply_rows = entry_at(address_of_entry(fast.multiply_rows), 12)

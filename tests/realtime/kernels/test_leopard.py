@@ -12,6 +12,8 @@ from punktfunk.realtime.kernels.butterfly import STRIP_BYTES
 from punktfunk.realtime.kernels.jit import address_of_entry
 from punktfunk.realtime.reference import leopard as slow
 
+pytestmark = pytest.mark.simd
+
 inverse_read = entry_at(address_of_entry(fast.inverse_read), 7)
 inverse_pass = entry_at(address_of_entry(fast.inverse_pass), 6)
 inverse_last = entry_at(address_of_entry(fast.inverse_last), 7)

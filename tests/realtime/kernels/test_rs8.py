@@ -23,6 +23,8 @@ from punktfunk.realtime.reference import product8 as slow_product8
 from punktfunk.realtime.reference import rs8 as slow
 from punktfunk.realtime.reference.memory import bytes_at, words_at
 
+pytestmark = pytest.mark.simd
+
 PRODUCTS, INVERSES = gf8.products(), gf8.inverses()
 
 

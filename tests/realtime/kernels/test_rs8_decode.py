@@ -16,6 +16,8 @@ from punktfunk.realtime.reference import gf8
 from punktfunk.realtime.reference import rs8_decode as slow
 from punktfunk.wire.gamestream.audio import PARITY_MATRIX, parity_of
 
+pytestmark = pytest.mark.simd
+
 AUDIO = np.array(PARITY_MATRIX, np.uint8)
 
 
