@@ -13,10 +13,20 @@ bench = typer.Typer(
     epilog="Baseline and ours take turns in every round, order flipped; a ratio is the median over the "
     "rounds of baseline's time over ours, with its 95 % bootstrap interval. Trust it more than single "
     "numbers, and minima more than medians on a busy machine. A floor is what punktfunk must reach; "
-    "a question mark beside it says that it lies inside the interval.",
+    'a question mark beside it says that it lies inside the interval, and "control too" that a control '
+    "without punktfunk, in the same run, missed it as well.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+
+def whole_number(text: str | int) -> int:
+    """Read a flag's value; typer, which catches the BadParameter, puts the flag's name before it."""
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no whole number") from None
+
 
 Modes = Annotated[
     list[str] | None,
@@ -26,7 +36,7 @@ Modes = Annotated[
         help="SIMD mode, each in a process of its own. May be repeated. Otherwise the best of this CPU.",
     ),
 ]
-Rounds = Annotated[int, typer.Option(metavar="N", help="Turns that each pair takes.")]
+Rounds = Annotated[int, typer.Option(metavar="N", parser=whole_number, help="Turns that each pair takes.")]
 JsonFile = Annotated[
     Path | None,
     typer.Option("--json", metavar="FILE", help="Also write the rows, with machine, date and command."),
@@ -48,10 +58,14 @@ def fec(
         list[str] | None,
         typer.Option(metavar="DATA:PARITY", help="Shards of a block. May be repeated."),
     ] = None,
-    shard_bytes: Annotated[int, typer.Option(metavar="BYTES", help="Size of a shard.")] = 1408,
+    shard_bytes: Annotated[
+        int, typer.Option(metavar="BYTES", parser=whole_number, help="Size of a shard.")
+    ] = 1408,
     losses: Annotated[
         list[int] | None,
-        typer.Option(metavar="N", help="Data shards that are lost when decoding. May be repeated."),
+        typer.Option(
+            metavar="N", parser=whole_number, help="Data shards that are lost when decoding. May be repeated."
+        ),
     ] = None,
     decoder: Annotated[
         str,
@@ -91,7 +105,12 @@ def seal(
     *,
     text_bytes: Annotated[
         list[int] | None,
-        typer.Option("--bytes", metavar="BYTES", help="What is encrypted of a packet. May be repeated."),
+        typer.Option(
+            "--bytes",
+            metavar="BYTES",
+            parser=whole_number,
+            help="What is encrypted of a packet. May be repeated.",
+        ),
     ] = None,
     cipher: Annotated[
         list[str] | None,
@@ -128,12 +147,17 @@ def seal(
 @bench.command()
 def ring(
     *,
-    items: Annotated[int, typer.Option(metavar="N", help="Items that go from thread to thread.")] = 5_000_000,
+    items: Annotated[
+        int, typer.Option(metavar="N", parser=whole_number, help="Items that go from thread to thread.")
+    ] = 5_000_000,
     wakes: Annotated[
-        int, typer.Option(metavar="N", help="Wake-ups that are timed, one a millisecond.")
+        int,
+        typer.Option(metavar="N", parser=whole_number, help="Wake-ups that are timed, one a millisecond."),
     ] = 2000,
-    priority: Annotated[int, typer.Option(metavar="N", help="SCHED_FIFO priority; 0 asks for none.")] = 20,
-    rounds: Annotated[int, typer.Option(metavar="N", help="Runs of all items.")] = 5,
+    priority: Annotated[
+        int, typer.Option(metavar="N", parser=whole_number, help="SCHED_FIFO priority; 0 asks for none.")
+    ] = 20,
+    rounds: Annotated[int, typer.Option(metavar="N", parser=whole_number, help="Runs of all items.")] = 5,
     json_file: JsonFile = None,
     plot_file: PlotFile = None,
 ) -> None:
@@ -154,9 +178,12 @@ def ring(
 def send(
     *,
     datagram_bytes: Annotated[
-        int, typer.Option("--bytes", metavar="BYTES", help="Size of a datagram's payload.")
+        int,
+        typer.Option("--bytes", metavar="BYTES", parser=whole_number, help="Size of a datagram's payload."),
     ] = 1400,
-    batch: Annotated[int, typer.Option(metavar="N", help="Datagrams in one call, 2 to 64.")] = 46,
+    batch: Annotated[
+        int, typer.Option(metavar="N", parser=whole_number, help="Datagrams in one call, 2 to 64.")
+    ] = 46,
     receive: Annotated[
         bool, typer.Option("--receive", help="Have a thread receive what it can, with UDP_GRO.")
     ] = False,
@@ -184,26 +211,40 @@ def send(
 @bench.command()
 def frame(
     *,
-    frame_bytes: Annotated[int, typer.Option("--bytes", metavar="BYTES", help="Size of a frame.")] = 700_000,
-    rate: Annotated[int, typer.Option(metavar="HZ", help="Frames a second.")] = 240,
-    frames: Annotated[int, typer.Option(metavar="N", help="How many.")] = 960,
-    percent: Annotated[int, typer.Option(metavar="N", help="Parity in percent of the data shards.")] = 20,
+    frame_bytes: Annotated[
+        int, typer.Option("--bytes", metavar="BYTES", parser=whole_number, help="Size of a frame.")
+    ] = 700_000,
+    rate: Annotated[int, typer.Option(metavar="HZ", parser=whole_number, help="Frames a second.")] = 240,
+    frames: Annotated[int, typer.Option(metavar="N", parser=whole_number, help="How many.")] = 960,
+    percent: Annotated[
+        int, typer.Option(metavar="N", parser=whole_number, help="Parity in percent of the data shards.")
+    ] = 20,
     protocol: Annotated[
         str, typer.Option(metavar="punktfunk|gamestream", help="GF(2^16) or GF(2^8); both encrypted.")
     ] = "punktfunk",
     hog: Annotated[
         bool, typer.Option("--hog/--no-hog", help="Keep a Python thread busy beside it, for the GIL.")
     ] = True,
-    priority: Annotated[int, typer.Option(metavar="N", help="SCHED_FIFO priority; 0 asks for none.")] = 20,
+    priority: Annotated[
+        int, typer.Option(metavar="N", parser=whole_number, help="SCHED_FIFO priority; 0 asks for none.")
+    ] = 20,
     cpu: Annotated[
-        int, typer.Option(metavar="N", help="CPU to pin the sending thread to; -1 is the last.")
+        int,
+        typer.Option(
+            metavar="N", parser=whole_number, help="CPU to pin the sending thread to; -1 is the last."
+        ),
     ] = -1,
-    rounds: Annotated[int, typer.Option(metavar="N", help="Turns against the sender in Python.")] = 60,
+    rounds: Annotated[
+        int, typer.Option(metavar="N", parser=whole_number, help="Turns against the sender in Python.")
+    ] = 60,
     mode: Modes = None,
     json_file: JsonFile = None,
     plot_file: PlotFile = None,
 ) -> None:
     """Measure whole frames: parity, headers, encryption and sending, at a rate, by the host's own thread.
+
+    Parts of the stream take turns with a control: a thread of the same rights that only reads the clock, as
+    long as a frame takes. What is late there too, the machine held up.
 
     Then the same stages for each packet in Python (reed-solomon-leopard, cryptography, sendto), in turns.
 

@@ -59,18 +59,13 @@ def run_modes(name: str, options: Options, modes: Sequence[str], note: Callable[
                 title = f"{line['title']}, {mode}" if mode else line["title"]
                 note(Progress(number * line["total"] + line["step"], total, title))
             elif "row" in line:
-                result.rows.append(_row(line["row"]))
+                result.rows.append(Row.from_json(line["row"]))
             elif "note" in line:
                 if line["note"] not in result.notes:
                     result.notes.append(line["note"])
             else:
                 raise EnvironmentProblem(line["error"], hint=line["hint"])
     return result
-
-
-def _row(values: dict[str, Any]) -> Row:
-    values.pop("met")
-    return Row(**values | {"samples": tuple(values["samples"])})
 
 
 def _lines(name: str, options: Options, mode: str) -> Iterator[dict[str, Any]]:

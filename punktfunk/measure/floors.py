@@ -58,7 +58,17 @@ FRAME: Final[Mapping[tuple[str, str], Floor]] = {
 }
 
 
-def judged(row: Row, floors: Mapping[tuple[str, str], Floor], *, asked: bool = True) -> Row:
-    """Give a row its floor, if it has one and its options are those that floors were set for."""
+def judged(
+    row: Row,
+    floors: Mapping[tuple[str, str], Floor],
+    *,
+    asked: bool = True,
+    control: float | None = None,
+) -> Row:
+    """Give a row its floor, if it has one and its options are those that floors were set for.
+
+    ``control`` is what the same figure came to without punktfunk in the same run.
+    """
     floor = floors.get((row.case, row.baseline_name)) if asked else None
+    row = replace(row, control=control)
     return replace(row, floor=floor.value, floor_on=floor.on) if floor else row

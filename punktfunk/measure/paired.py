@@ -6,10 +6,10 @@ median: what else the machine does meets both sides of a round. Minima stand bes
 that a busy machine disturbs least.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from time import perf_counter_ns, thread_time_ns
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,7 @@ class Row:
     mode                SIMD mode of the kernels; empty where none took part
     work_bytes          payload of one call, for GB/s; 0 where that says nothing
     floor, floor_on     what ``ratio`` must reach, or what ``ours`` may be at most; None: nothing is asked
+    control             what a control without punktfunk came to in the same run, in ``unit``; None without one
     samples             single measurements in ``unit`` where their distribution is the result
     """
 
@@ -56,6 +57,7 @@ class Row:
     work_bytes: int = 0
     floor: float | None = None
     floor_on: Literal["ratio", "ours"] = "ratio"
+    control: float | None = None
     samples: tuple[float, ...] = ()
 
     @property
@@ -74,9 +76,23 @@ class Row:
             return False
         return self.low < self.floor <= self.high
 
+    @property
+    def judgement(self) -> str | None:
+        """``met``, ``MISSED``, or ``MISSED (control too)``: then the machine keeps nobody to this floor."""
+        if self.floor is None or self.met:
+            return None if self.floor is None else "met"
+        control_missed = self.floor_on == "ours" and self.control is not None and self.control > self.floor
+        return "MISSED (control too)" if control_missed else "MISSED"
+
     def as_json(self) -> dict[str, Any]:
-        """Every field, and whether the floor is met."""
-        return asdict(self) | {"met": self.met}
+        """Every field, and what became of the floor: ``met`` and ``judgement``."""
+        return asdict(self) | {"met": self.met, "judgement": self.judgement}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Make a row of what ``as_json`` left."""
+        found = {key: value for key, value in values.items() if key not in ("met", "judgement")}
+        return cls(**found | {"samples": tuple(found["samples"])})
 
 
 def measure(

@@ -74,12 +74,13 @@ def _cells(row: Row) -> tuple[str, ...]:
 def floor_words(row: Row) -> str:
     """Say what was asked of a row and whether it does it: ``>= 0.6 met``; empty where nothing was asked.
 
-    A question mark says that the floor lies inside the interval.
+    A question mark says that the floor lies inside the interval, "control too" that what ran in ours' place,
+    without punktfunk, missed it as well.
     """
     if row.floor is None:
         return ""
     sign = ">=" if row.floor_on == "ratio" else "<="
-    return f"{sign} {row.floor:g} {'met' if row.met else 'MISSED'}{'?' if row.doubtful else ''}"
+    return f"{sign} {row.floor:g} {row.judgement}{'?' if row.doubtful else ''}"
 
 
 def _number(value: float | None) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from punktfunk.realtime.encode.probe import Refusal as Refusal
     from punktfunk.realtime.encode.probe import probe_encoders as probe_encoders
     from punktfunk.realtime.instruments import FrameTimes as FrameTimes
+    from punktfunk.realtime.instruments import TickTimes as TickTimes
     from punktfunk.realtime.instruments import aligned_rows as aligned_rows
     from punktfunk.realtime.instruments import copying as copying
     from punktfunk.realtime.instruments import deciding_code as deciding_code
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from punktfunk.realtime.instruments import encoding as encoding
     from punktfunk.realtime.instruments import feed_frames as feed_frames
     from punktfunk.realtime.instruments import frame_times as frame_times
+    from punktfunk.realtime.instruments import loop_at_ticks as loop_at_ticks
     from punktfunk.realtime.instruments import matrix_code as matrix_code
+    from punktfunk.realtime.instruments import reads_for as reads_for
     from punktfunk.realtime.instruments import sealing as sealing
     from punktfunk.realtime.kernels.seal_choice import runnable_seals as runnable_seals
     from punktfunk.realtime.pipeline import Pipeline as Pipeline
@@ -70,6 +73,7 @@ __all__ = [
     "Refusal",
     "RingRun",
     "SendTrial",
+    "TickTimes",
     "Variant",
     "VariantFile",
     "VideoSender",
@@ -92,10 +96,12 @@ __all__ = [
     "is_shipped",
     "is_warm",
     "load_checked",
+    "loop_at_ticks",
     "matrix_code",
     "prepare_process",
     "probe_encoders",
     "promote",
+    "reads_for",
     "run_records",
     "run_slots",
     "runnable_modes",
@@ -122,6 +128,7 @@ _HOMES = {
     "Refusal": "encode.probe",
     "RingRun": "timing",
     "SendTrial": "timing",
+    "TickTimes": "instruments",
     "Variant": "variants",
     "VariantFile": "workshop.files",
     "VideoSender": "send.sender",
@@ -144,10 +151,12 @@ _HOMES = {
     "is_shipped": "workshop.shipped",
     "is_warm": "warm",
     "load_checked": "workshop.loading",
+    "loop_at_ticks": "instruments",
     "matrix_code": "instruments",
     "prepare_process": "thread",
     "probe_encoders": "encode.probe",
     "promote": "thread",
+    "reads_for": "instruments",
     "run_records": "timing",
     "run_slots": "timing",
     "runnable_modes": "warm",

@@ -28,6 +28,7 @@ U8 = NDArray[np.uint8]
 I64 = NDArray[np.int64]
 _ALIGNMENT_BYTES = 64
 _TAG_BYTES = 16
+_READ_TRIAL_COUNT, _READ_TRIALS = 2000, 25  # 2 ms in all, where the clock needs no system call
 DECODERS: Final = {
     "direct": layout_decode.DIRECT,
     "cauchy": layout_decode.CAUCHY,
@@ -208,3 +209,27 @@ def feed_frames(sender: "FrameSender", frame: bytes, interval_ns: int, count: in
         raise LocalProtocolError(f"a frame of {len(frame)} bytes does not fit into the sender")
     sender._pushed_count += count  # noqa: SLF001
     return dropped
+
+
+class TickTimes(NamedTuple):
+    """What ``loop_at_ticks`` saw, CLOCK_MONOTONIC, one element for each tick."""
+
+    tick_ns: I64
+    first_ns: I64
+    last_ns: I64
+
+
+def loop_at_ticks(interval_ns: int, read_count: int, count: int) -> TickTimes:
+    """Read the clock ``read_count`` times at every tick, from one kernel call: a frame's control.
+
+    It sleeps to its ticks as ``feed_frames`` does, and touches nothing of a sender.
+    """
+    times = np.zeros((count, 3), np.int64)
+    repeat.loop_at_ticks(times, interval_ns, read_count)
+    return TickTimes(*times.T)
+
+
+def reads_for(duration_ns: float) -> int:
+    """Find out how often this thread can read the clock in so long, at the median; at least once."""
+    _tick_ns, first_ns, last_ns = loop_at_ticks(1, _READ_TRIAL_COUNT, _READ_TRIALS)
+    return max(1, round(_READ_TRIAL_COUNT * duration_ns / max(1.0, float(np.median(last_ns - first_ns)))))

@@ -92,6 +92,31 @@ def feed_frames(
     return dropped
 
 
+@kernel("int64(int64[:, ::1], int64, int64)")
+def loop_at_ticks(times: I64, interval_ns: int, read_count: int) -> int:
+    """Read the clock so often at every tick and do nothing else: what a frame is compared to.
+
+    times          (ticks, 3)   receives each tick, when its loop began and when it ended, CLOCK_MONOTONIC
+    interval_ns    between two ticks, the first of which is one from now
+    read_count     how often the clock is read at a tick; none at all ends the loop as it begins
+
+    The count is what is fixed, not the end, so that time which is taken from the thread comes on top, as it
+    does of a frame. BAD_SIZE for other than three columns.
+    """
+    if times.shape[1] != 3:
+        return BAD_SIZE
+    tick_ns = monotonic_ns()
+    for tick in range(times.shape[0]):
+        tick_ns += interval_ns
+        sleep_to_ns(tick_ns)
+        now_ns = monotonic_ns()
+        times[tick, 0], times[tick, 1] = tick_ns, now_ns
+        for _ in range(read_count):
+            now_ns = monotonic_ns()
+        times[tick, 2] = now_ns
+    return 0
+
+
 @entry("int64(int64, int64, int64, int64, int64)")
 def choose_always(
     context: int, _data_count: int, _parity_count: int, _missing_count: int, _shard_bytes: int
