@@ -47,7 +47,13 @@ def examine(settings: Settings, progress: Callable[[str], None] = lambda _check:
     progress("kernels")
     findings.append(examine_realtime(settings.realtime_priority))
     findings.append(
-        examine_kernels(realtime.is_warm, realtime.self_check, realtime.simd_mode, realtime.cache_problems)
+        examine_kernels(
+            realtime.is_warm,
+            realtime.self_check,
+            realtime.simd_mode,
+            realtime.cache_problems,
+            realtime.seal_choice,
+        )
     )
     return findings
 

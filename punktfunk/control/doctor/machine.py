@@ -69,8 +69,9 @@ def examine_kernels(
     check: Callable[[], object],
     mode: Callable[[], str],
     cache_problems: Callable[[], Sequence[str]] = tuple,
+    seal: Callable[[], str] = lambda: "evp",
 ) -> Finding:
-    """Say which instructions the FEC kernels use, and whether they agree with their twins."""
+    """Say which instructions FEC and encryption use, and whether the kernels agree with their twins."""
     is_warm = warm()
     if problems := cache_problems():
         return Finding(
@@ -99,4 +100,5 @@ def examine_kernels(
             error.hint or "PUNKTFUNK_SIMD=generic punktfunk serve   (and please report it)",
             vital=True,
         )
-    return Finding("FEC", Status.OK, f"{mode()} kernels, checked against their twins")
+    found = f"{mode()} kernels, AES-GCM by {seal()}; checked against their twins"
+    return Finding("FEC", Status.OK, found)

@@ -219,6 +219,7 @@ def test_examine_asks_every_part(monkeypatch):
             is_warm=lambda: False,
             self_check=None,
             simd_mode=None,
+            seal_choice=None,
             cache_problems=tuple,
         ),
     )
