@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from punktfunk.realtime.instruments import reads_for as reads_for
     from punktfunk.realtime.instruments import sealing as sealing
     from punktfunk.realtime.kernels.seal_choice import runnable_seals as runnable_seals
+    from punktfunk.realtime.kernels.seal_choice import seal_choice as seal_choice
     from punktfunk.realtime.pipeline import Pipeline as Pipeline
     from punktfunk.realtime.send.native import NativeSender as NativeSender
     from punktfunk.realtime.send.sender import VideoSender as VideoSender
@@ -106,6 +107,7 @@ __all__ = [
     "run_slots",
     "runnable_modes",
     "runnable_seals",
+    "seal_choice",
     "sealing",
     "self_check",
     "shipped_variants",
@@ -161,6 +163,7 @@ _HOMES = {
     "run_slots": "timing",
     "runnable_modes": "warm",
     "runnable_seals": "kernels.seal_choice",
+    "seal_choice": "kernels.seal_choice",
     "sealing": "instruments",
     "self_check": "warm",
     "shipped_variants": "workshop.shipped",

@@ -122,6 +122,12 @@ def source_salt(path: Path) -> str:
     return digest.hexdigest()[:16]
 
 
+def forget_sources() -> None:
+    """Read sources anew when next asked for their salt: in a host that lives for weeks some are edited."""
+    source_salt.cache_clear()
+    _imported.cache_clear()
+
+
 def module_folder(path: Path) -> Path:
     """Folder for the machine code of one source file, inside ``cache_folder()``; Numba makes it."""
     folder = cache_folder() / f"{path.stem}-{source_salt(path)}"

@@ -61,7 +61,7 @@ def load(found: VariantFile) -> Variant:
     with _loading:
         name = _module_name(found.source)
         if name not in _loaded:
-            _forget_sources()
+            cache.forget_sources()
             _loaded[name] = _run(name, found.source)
         return _loaded[name][found.kind, found.name]
 
@@ -89,7 +89,7 @@ def note_checked(found: VariantFile) -> None:
 
 
 def _stamp(found: VariantFile) -> Path:
-    _forget_sources()
+    cache.forget_sources()
     digest = hashlib.sha256(cache.stamp(KERNEL_MODULES).name.encode())
     for judge in (*sorted(_HERE.glob("*.py")), _HERE.parent / "lab.py"):  # a stricter check is another check
         digest.update(judge.read_bytes())
@@ -107,12 +107,6 @@ def _module_name(source: Source) -> str:
     """Name every version of a file, and so its entries' symbols, apart: older ones may be running."""
     digest = hashlib.sha256(str(source.path).encode() + b"\0" + source.text)
     return f"punktfunk_lab_{digest.hexdigest()[:16]}"
-
-
-def _forget_sources() -> None:
-    """Make the cache read sources anew: in a host that lives for weeks they are edited."""
-    cache.source_salt.cache_clear()
-    cache._imported.cache_clear()  # noqa: SLF001
 
 
 class _ReadSource(InspectLoader):
