@@ -30,9 +30,14 @@ async def warm_kernels(
         await _compile(readiness, report, task_status)
         return
     readiness.waiting_for = "its kernels are being checked"
-    await trio.to_thread.run_sync(self_check)
-    report("kernels: ready")
+    await trio.to_thread.run_sync(_check_for_streams)
     task_status.started()
+    try:
+        await trio.to_thread.run_sync(self_check)
+    except EnvironmentProblem as error:
+        report(f"kernels: {error}; streams are not affected")
+    else:
+        report("kernels: ready")
 
 
 async def _compile(readiness: Readiness, report: Report, task_status: trio.TaskStatus[None]) -> None:

@@ -110,8 +110,26 @@ async def test_warm(calls, monkeypatch):
     monkeypatch.setattr(kernels, "is_warm", lambda: True)
     lines = []
     await warm_kernels(Readiness(), lines.append)
-    assert calls == ["check"]
+    assert calls == ["check for streams", "check"]
     assert lines == ["kernels: ready"]
+
+
+@pytest.mark.trio
+async def test_a_warm_start_waits_for_the_check_of_its_streams_only(calls, monkeypatch):
+    monkeypatch.setattr(kernels, "is_warm", lambda: True)
+    rest, lines = trio.Event(), []
+
+    def self_check(*, stream_only=False):
+        if not stream_only:
+            trio.from_thread.run(rest.wait)
+            raise EnvironmentProblem("kernels differ")
+
+    monkeypatch.setattr(kernels, "self_check", self_check)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(warm_kernels, Readiness(), lines.append)
+        assert lines == []
+        rest.set()
+    assert lines == ["kernels: kernels differ; streams are not affected"]
 
 
 @pytest.mark.trio
