@@ -38,7 +38,7 @@ class Row:
     mode                SIMD mode of the kernels; empty where none took part
     work_bytes          payload of one call, for GB/s; 0 where that says nothing
     floor, floor_on     what ``ratio`` must reach, or what ``ours`` may be at most; None: nothing is asked
-    control             what a control without punktfunk came to in the same run, in ``unit``; None without one
+    control             what a control without punktfunk came to in the same run, in ``unit``
     samples             single measurements in ``unit`` where their distribution is the result
     """
 

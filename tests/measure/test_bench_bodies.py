@@ -7,9 +7,10 @@ import pytest
 
 from punktfunk import realtime
 from punktfunk.errors import PunktfunkError
-from punktfunk.measure import fec, frame, paired, ring, seal, send
+from punktfunk.measure import fec, frame, paired, ring, seal, send, stream
 from punktfunk.measure.floors import CRYPTOGRAPHY, FEC, LEOPARD, MATRIX, MEMCPY, PER_PACKET, QUEUE, SENDTO
 from punktfunk.measure.options import FecOptions, FrameOptions, RingOptions, SealOptions, SendOptions
+from punktfunk.realtime.kernels import layout
 
 ROUNDS = 5
 HAS_LEOPARD = importlib.util.find_spec("reed_solomon_leopard") is not None
@@ -109,6 +110,11 @@ def test_frame_accounts_for_every_frame(protocol):
     options = FrameOptions(20_000, 1000, 20, 20, protocol, hog=False, priority=0, rounds=ROUNDS)
     rows = {(row.case, row.baseline_name): row for row in frame.benchmark(options).rows()}
     assert len(rows["in one call p50", ""].samples) <= 20
+    assert len(rows["control: p50", ""].samples) == 20
+    assert rows["control: p99 / p50", ""].ours == rows["in one call p99 / p50", ""].control >= 1
+    assert rows["control, a clock loop at the same ticks: late", ""].ours == rows["late frames", ""].control
+    assert rows["control, slowest", ""].ours == max(rows["control: p50", ""].samples)
+    assert rows["pushed from Python: late frames", ""].control is None
     assert rows["datagrams that the system refused", ""].ours == 0
     assert not any(row.floor for row in rows.values())
     if protocol == "gamestream" or HAS_LEOPARD:
@@ -117,6 +123,56 @@ def test_frame_accounts_for_every_frame(protocol):
 
 
 def test_frame_floors_are_for_the_standard_frame():
-    row = frame._row(FrameOptions(), frame.single("frame", "in one call p50", "us", 1.0))
+    row = stream.frame_row(FrameOptions(), paired.single("frame", "in one call p50", "us", 1.0))
     assert (row.floor is not None) == (realtime.simd_mode() in ("avx2", "avx512", "gfni512"))
-    assert frame._row(FrameOptions(hog=False), frame.single("frame", "late frames", "", 0)).floor is None
+    assert (
+        stream.frame_row(FrameOptions(hog=False), paired.single("frame", "late frames", "", 0)).floor is None
+    )
+
+
+@pytest.mark.parametrize(
+    ("frames", "rate", "parts"),
+    [(960, 240, [240] * 4), (250, 240, [240, 10]), (1500, 2000, [512, 512, 476]), (10, 1000, [10])],
+)
+def test_stream_and_control_take_turns_in_parts_that_the_log_holds(frames, rate, parts):
+    assert stream._parts(FrameOptions(frames=frames, rate=rate)) == parts
+
+
+def frame_log(spent_ns, count=5):
+    log = np.zeros((count, layout.LATENCY_COLUMN_COUNT), np.int64)
+    log[:, layout.LATENCY_LAST_NS] = spent_ns
+    return log
+
+
+def test_the_control_follows_each_part_as_long_as_the_first_frames_were(monkeypatch):
+    asked, ran = [], []
+    slept = realtime.TickTimes(np.array([0, 10]), np.array([1, 11]), np.array([4_166_666, 4_166_678]))
+
+    def reads_for(duration_ns):
+        asked.append(duration_ns)
+        return 7
+
+    monkeypatch.setattr(realtime, "reads_for", reads_for)
+    monkeypatch.setattr(realtime, "loop_at_ticks", lambda *sizes: ran.append(sizes) or slept)
+    control = stream._Control(FrameOptions(priority=0))
+    control.follow(frame_log(600_000), 240)
+    control.follow(frame_log(900_000), 10)
+    assert asked == [600_000]
+    assert ran == [(4_166_666, 7, 240), (4_166_666, 7, 10)]
+    assert control.late_count == 2  # of each part the second: the first ends just in time
+    assert control.spent_us.tolist() == [4166.665, 4166.667] * 2
+
+
+def test_the_control_is_never_late_by_itself(monkeypatch):
+    asked = []
+    monkeypatch.setattr(realtime, "reads_for", lambda duration_ns: asked.append(duration_ns) or 1)
+    stream._Control(FrameOptions(priority=0, rate=1000)).follow(frame_log(3_000_000), 2)
+    assert asked == [500_000]
+
+
+def test_what_fails_on_a_realtime_thread_is_not_lost():
+    def fail():
+        raise PunktfunkError("no")
+
+    with pytest.raises(PunktfunkError, match="no"):
+        stream._in_thread(FrameOptions(priority=0), "feeder", fail)

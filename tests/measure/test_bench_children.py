@@ -172,7 +172,9 @@ def test_the_whole_way_from_flags_to_table_rows_and_picture(bench, tmp_path):
         (["frame", "--percent", "1000"], "--percent 1000"),
         (["frame", "--plot", "x.gif"], "x.gif"),
         (["send", "--json", "."], "--json . is a folder"),
-        (["send", "--rounds", "many"], "--rounds"),
+        (["send", "--rounds", "many"], "'--rounds': 'many' is no whole number"),
+        (["frame", "--rate", "abc"], "'--rate': 'abc' is no whole number"),
+        (["fec", "--losses", "1", "--losses", "1.5"], "'--losses': '1.5' is no whole number"),
     ],
 )
 def test_misuse_is_exit_code_2_with_the_value(words, message, monkeypatch, capsys):

@@ -50,6 +50,13 @@ def test_the_summary_counts_floors_and_names_the_missed():
     assert report.summary([single("idle", "CPU", "%", 1)]) == ""
 
 
+def test_table_and_summary_say_what_the_control_missed_too():
+    late = replace(single("frame", "late frames", "", 2), floor=0.0, floor_on="ours", control=1.0)
+    assert report.table([late]).endswith("<= 0 MISSED (control too)")
+    assert report.summary([late]).endswith("late frames: <= 0 MISSED (control too)")
+    assert report.table([replace(late, control=0.0)]).endswith("<= 0 MISSED")
+
+
 def test_the_file_says_where_when_and_how_and_has_every_row(tmp_path):
     file = tmp_path / "new" / "rows.json"
     report.write_json(file, rows(), ["a note"])
@@ -59,9 +66,8 @@ def test_the_file_says_where_when_and_how_and_has_every_row(tmp_path):
     assert "Linux" in read["machine"]
     assert len(read["rows"]) == 5
     first = read["rows"][0]
-    assert first["met"] is True
-    first.pop("met")
-    assert Row(**first | {"samples": tuple(first["samples"])}) == rows()[0]
+    assert (first["met"], first["judgement"]) == (True, "met")
+    assert Row.from_json(first) == rows()[0]
 
 
 def test_a_file_that_cannot_be_written_is_said(tmp_path):

@@ -1,5 +1,6 @@
 """The statistics of paired timings, on made-up times and a made-up clock."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -127,6 +128,36 @@ def test_floors_are_met_by_medians():
     assert judged(late, floors).met is True
     assert judged(paired.single("frame", "late frames", "", 1), floors).met is False
     assert judged(paired.single("frame", "other", "", 1), floors).floor is None
+
+
+@pytest.mark.parametrize(
+    ("ours", "control", "judgement"),
+    [
+        (0, None, "met"),
+        (0, 3, "met"),
+        (1, None, "MISSED"),
+        (1, 0, "MISSED"),
+        (9, 1, "MISSED (control too)"),
+    ],
+)
+def test_a_miss_says_whether_the_control_misses_too(ours, control, judgement):
+    floors = {("late frames", ""): Floor(0, "ours")}
+    row = judged(paired.single("frame", "late frames", "", ours), floors, control=control)
+    assert row.judgement == judgement
+    assert row.as_json()["judgement"] == judgement
+    assert row.as_json()["control"] == control
+
+
+def test_a_control_stands_in_rows_that_have_no_floor():
+    row = judged(paired.single("frame", "late frames", "", 1), {}, control=2.0)
+    assert (row.control, row.judgement) == (2.0, None)
+
+
+def test_rows_survive_json():
+    row = judged(
+        paired.single("frame", "late", "", 1, np.ones(3)), {("late", ""): Floor(0, "ours")}, control=1
+    )
+    assert paired.Row.from_json(json.loads(json.dumps(row.as_json()))) == row
 
 
 def test_a_floor_inside_the_interval_is_doubtful():

@@ -1,17 +1,20 @@
 """Kernels that repeat a call for benchmarks: how often, with what, and what comes of a failure."""
 
 import os
+import time
 
 import numpy as np
 import pytest
 
 from punktfunk.errors import LocalProtocolError
+from punktfunk.realtime import instruments
 from punktfunk.realtime.ciphers import Cipher
 from punktfunk.realtime.code8 import Code8
 from punktfunk.realtime.code16 import entry_at
 from punktfunk.realtime.instruments import (
     DECODERS,
     Repeated,
+    TickTimes,
     aligned_rows,
     copying,
     deciding_code,
@@ -19,11 +22,12 @@ from punktfunk.realtime.instruments import (
     encoding,
     frame_times,
     matrix_code,
+    reads_for,
     sealing,
 )
 from punktfunk.realtime.kernels import layout
 from punktfunk.realtime.kernels.jit import address_of_entry, entry
-from punktfunk.realtime.kernels.repeat import choose_always, feed_frames, repeat_entry
+from punktfunk.realtime.kernels.repeat import choose_always, feed_frames, loop_at_ticks, repeat_entry
 from punktfunk.realtime.kernels.views import words_at
 from punktfunk.realtime.rings import ByteRing
 
@@ -171,3 +175,45 @@ def test_frame_times_are_the_columns_of_the_log():
     times = frame_times(log)
     assert times.last_ns.tolist() == [5, 6]
     assert times.captured_ns.tolist() == [1, 2]
+
+
+def test_loop_at_ticks_begins_no_loop_before_its_tick_and_ends_all_in_order():
+    times = np.zeros((3, 3), np.int64)
+    before_ns = time.monotonic_ns()
+    assert loop_at_ticks(times, 1000, 50) == 0
+    assert np.diff(times[:, 0]).tolist() == [1000, 1000]
+    assert times[0, 0] >= before_ns + 1000
+    flat = times[:, 1:].ravel()
+    assert (np.diff(flat) >= 0).all()  # a loop begins when the one before it is done
+    assert (times[:, 1] >= times[:, 0]).all()
+    assert flat[-1] <= time.monotonic_ns()
+
+
+def test_a_loop_without_reads_ends_as_it_begins():
+    times = np.zeros((2, 3), np.int64)
+    assert loop_at_ticks(times, 1, 0) == 0
+    assert (times[:, 1] == times[:, 2]).all()
+    assert times[:, 1].all()
+
+
+def test_loop_at_ticks_wants_three_columns():
+    assert loop_at_ticks(np.zeros((2, 4), np.int64), 1, 1) == layout.BAD_SIZE
+    assert loop_at_ticks(np.zeros((0, 3), np.int64), 1, 1) == 0
+
+
+def test_tick_times_are_columns_one_element_a_tick():
+    found = instruments.loop_at_ticks(1000, 10, 4)
+    assert [column.shape for column in found] == [(4,)] * 3
+    assert (found.tick_ns <= found.first_ns).all()
+    assert (found.first_ns <= found.last_ns).all()
+
+
+def test_reads_fill_the_time_by_what_the_median_of_many_takes(monkeypatch):
+    def loop(_interval_ns, read_count, count):
+        last_ns = np.full(count, 50 * read_count)
+        last_ns[: count // 3] *= 1000  # taken away by the machine
+        return TickTimes(np.zeros(count), np.zeros(count), last_ns)
+
+    monkeypatch.setattr(instruments, "loop_at_ticks", loop)
+    assert reads_for(600_000) == 12_000
+    assert reads_for(0) == 1
