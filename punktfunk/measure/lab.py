@@ -54,8 +54,7 @@ def compare(folder: Path, kind: str, name: str, shapes: Sequence[str], rounds: i
     options = {"shapes": list(shapes), "rounds": rounds}
     for answer in _child("compare", folder, kind, name, options, STEP_S + rounds):
         if "row" in answer:
-            answer["row"].pop("met")
-            rows.append(Row(**answer["row"]))
+            rows.append(Row.from_json(answer["row"]))
         else:
             note(answer["now"])
     return rows
