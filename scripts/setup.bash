@@ -50,7 +50,13 @@ packages_for() { # $1: serve or test; prints this family's package names
         arch) names="python sway foot xkeyboard-config libxkbcommon ttf-dejavu dbus" ;;
         other) return ;;
     esac
-    [[ $1 == test ]] && names="$names wev"
+    if [[ $1 == test ]]; then
+        case $FAMILY in
+            debian) names="$names wev xvfb xdotool" ;;
+            fedora) names="$names wev xorg-x11-server-Xvfb xdotool" ;;
+            arch) names="$names wev xorg-server-xvfb xdotool" ;;
+        esac
+    fi
     echo "$names"
 }
 
