@@ -170,3 +170,13 @@ class AudioPlan:
     encryption_key: bytes | None  # 16 bytes, AES-128-CBC; None sends the packets in clear
     encryption_iv_id: int  # rikeyid modulo 2**32
     dscp: int = 0  # 0 to 63: marks every datagram for routers that know it; 0 marks none
+
+
+@dataclass(frozen=True, slots=True)
+class DecodePlan:
+    """How a client turns received access units into pictures: the words of Welcome, and its own wish."""
+
+    codec: Codec
+    colour_space: ColourSpace
+    full_range: bool
+    hardware: str = "auto"  # "none", or one libavutil device type such as "vaapi", tried before software
