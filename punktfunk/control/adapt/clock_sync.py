@@ -1,0 +1,141 @@
+"""The client's idea of the host's clock: eight rounds at connect, eight again every minute.
+
+A round is ClockProbe(t1) and ClockEcho(t1, t2, t3), received at t4, all in nanoseconds of each side's
+realtime clock. Of a series the round with the smallest round trip counts. A series from a busy minute says
+more about queues than about clocks, so while streaming one is taken only near the session's best round
+trip, or when three in a row were refused: then the best of those. Spec: punktfunk-1.md section 2.8.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+ROUND_COUNT: Final = 8
+ROUND_PATIENCE_NS: Final = 2_000_000_000
+ROUND_SPACING_NS: Final = 7_000_000
+RESYNC_NS: Final = 60_000_000_000
+REFUSALS_MAX: Final = 3
+ALWAYS_GOOD_NS: Final = 2_000_000
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Reading:
+    """Result of a round or a series; the smaller round trip is the better one."""
+
+    rtt_ns: int
+    offset_ns: int  # host minus client
+
+
+def reading(t1_ns: int, t2_ns: int, t3_ns: int, t4_ns: int) -> Reading:
+    """Read four stamps: client sent, host received, host answered, client received."""
+    offset_ns = ((t2_ns - t1_ns) + (t3_ns - t4_ns)) // 2
+    return Reading(max(0, (t4_ns - t1_ns) - (t3_ns - t2_ns)), offset_ns)
+
+
+def acceptable(rtt_ns: int, floor_ns: int) -> bool:
+    """Whether a series with this best round trip may move the clock; the floor is the session's smallest."""
+    return rtt_ns <= max(ALWAYS_GOOD_NS, floor_ns * 3 // 2)
+
+
+class ClockSeries:
+    """Eight rounds, one after another. ``next_ns`` says when to stamp and send the next ClockProbe."""
+
+    def __init__(self, now_ns: int, *, spacing_ns: int = 0) -> None:
+        self._spacing_ns = spacing_ns
+        self._asked: int | None = None
+        self._next_ns: int | None = now_ns
+        self._deadline_ns = now_ns + ROUND_PATIENCE_NS
+        self._rounds: list[Reading] = []
+        self.over = False
+
+    def begin_round(self, t1_ns: int, now_ns: int) -> None:
+        """Note a probe sent now. ``t1_ns`` is its stamp, which the echo repeats."""
+        self._asked, self._next_ns, self._deadline_ns = t1_ns, None, now_ns + ROUND_PATIENCE_NS
+
+    def on_echo(self, t1_ns: int, t2_ns: int, t3_ns: int, t4_ns: int, now_ns: int) -> None:
+        """Take an echo; one that answers no probe of this series is ignored."""
+        if self.over or t1_ns != self._asked:
+            return
+        self._asked = None
+        self._rounds.append(reading(t1_ns, t2_ns, t3_ns, t4_ns))
+        if len(self._rounds) == ROUND_COUNT:
+            self.over = True
+        else:
+            self._next_ns = now_ns + self._spacing_ns
+
+    def tick(self, now_ns: int) -> None:
+        """End the series where a round got no answer in two seconds."""
+        if self._asked is not None and now_ns >= self._deadline_ns:
+            self.over = True
+
+    @property
+    def next_ns(self) -> int | None:
+        """When the next probe is due; None while one is under way or all is over."""
+        return None if self.over else self._next_ns
+
+    def deadline_ns(self) -> int | None:
+        """When to call ``begin_round`` or ``tick``."""
+        if self.over:
+            return None
+        return self._deadline_ns if self._next_ns is None else self._next_ns
+
+    def best(self) -> Reading | None:
+        """Return the round with the smallest round trip; None without any: assume a shared clock."""
+        return min(self._rounds, default=None)
+
+
+class ClockSync:
+    """The offset in use. Only for sessions whose first series worked; times are CLOCK_MONOTONIC."""
+
+    def __init__(self, first: Reading, now_ns: int) -> None:
+        self.offset_ns = first.offset_ns
+        self.rtt_ns = first.rtt_ns
+        self.floor_ns = first.rtt_ns
+        self.series: ClockSeries | None = None
+        self.applied_count = 0
+        self._due_ns = now_ns + RESYNC_NS
+        self._refused: list[Reading] = []
+
+    def start(self, now_ns: int) -> ClockSeries:
+        """Begin a series: by the minute, or because frames seem late. A running one is abandoned."""
+        self.series = ClockSeries(now_ns, spacing_ns=ROUND_SPACING_NS)
+        self._due_ns = now_ns + RESYNC_NS
+        return self.series
+
+    @property
+    def due_ns(self) -> int:
+        """When the next series is due."""
+        return self._due_ns
+
+    def finish(self) -> bool:
+        """Judge the series that is over; True where the offset was set anew."""
+        series, self.series = self.series, None
+        best = series.best() if series is not None and series.over else None
+        return best is not None and self.offer(best) is not None
+
+    def offer(self, found: Reading) -> Reading | None:
+        """Compare a series' best round with the floor, then lower the floor; what was applied, or None."""
+        good = acceptable(found.rtt_ns, self.floor_ns)
+        self.floor_ns = min(self.floor_ns, found.rtt_ns)
+        if good:
+            self._refused.clear()
+            return self._apply(found)
+        self._refused.append(found)
+        if len(self._refused) < REFUSALS_MAX:
+            return None
+        best = min(self._refused)
+        self._refused.clear()
+        return self._apply(best)
+
+    def _apply(self, found: Reading) -> Reading:
+        self.offset_ns, self.rtt_ns = found.offset_ns, found.rtt_ns
+        self.applied_count += 1
+        return found
+
+
+MOST_LATENCY_NS: Final = 10_000_000_000
+
+
+def one_way_ns(received_ns: int, offset_ns: int, pts_ns: int) -> int | None:
+    """From capture to reception (realtime clocks); None where it is not within 0 to 10 s: no measurement."""
+    latency_ns = received_ns + offset_ns - pts_ns
+    return latency_ns if 0 <= latency_ns <= MOST_LATENCY_NS else None

@@ -1,0 +1,93 @@
+"""The shared clock: the protocol's numbers, series with and without answers, resyncs."""
+
+import pytest
+
+from punktfunk.control.adapt.clock_sync import (
+    ClockSeries,
+    ClockSync,
+    Reading,
+    acceptable,
+    one_way_ns,
+    reading,
+)
+
+MS = 1_000_000
+
+
+def test_four_stamps():
+    found = reading(0, 1_200_000, 1_250_000, 450_000)
+    assert (found.offset_ns, found.rtt_ns) == (1_000_000, 400_000)
+    assert reading(0, 100, 900, 500).rtt_ns == 0
+
+
+@pytest.mark.parametrize(
+    ("rtt", "floor", "good"),
+    [
+        (14e6, 10e6, True),
+        (16e6, 10e6, False),
+        (1.9e6, 0.2e6, True),
+        (2.1e6, 0.2e6, False),
+        (15e6, 10e6, True),
+        (2e6, 0, True),
+    ],
+)
+def test_accepted_series(rtt, floor, good):
+    assert acceptable(int(rtt), int(floor)) is good
+
+
+def test_three_refusals_apply_the_best_of_them():
+    sync = ClockSync(Reading(400_000, 0), 0)
+    assert sync.offer(Reading(1_500_000, 1)) is not None
+    assert sync.offer(Reading(300_000, 2)) is not None
+    assert sync.offer(Reading(6_000_000, 3)) is None
+    assert sync.offer(Reading(4_000_000, 4)) is None
+    assert sync.offer(Reading(5_000_000, 5)) == Reading(4_000_000, 4)
+    assert sync.offset_ns == 4
+    assert sync.floor_ns == 300_000
+
+
+def run(series, rtts, spacing=0):
+    now = 0
+    for t1, rtt in enumerate(rtts):
+        assert series.next_ns == now
+        series.begin_round(t1, now)
+        assert series.next_ns is None
+        series.on_echo(t1 + 1000, 0, 0, 0, now)  # of another series
+        assert series.next_ns is None
+        series.on_echo(t1, t1, t1, t1 + rtt, now)
+        now += spacing
+    return series
+
+
+def test_eight_rounds_and_the_best_counts():
+    series = run(ClockSeries(0), [9, 8, 7, 3, 5, 6, 7, 8])
+    assert series.over
+    assert series.best().rtt_ns == 3
+
+
+def test_a_round_without_answer_ends_the_series():
+    series = run(ClockSeries(0), [9, 8])
+    series.begin_round(2, 0)
+    assert series.deadline_ns() == 2000 * MS
+    series.tick(1999 * MS)
+    assert not series.over
+    series.tick(2000 * MS)
+    assert series.over
+    assert series.best().rtt_ns == 8
+    assert ClockSeries(0).best() is None
+
+
+def test_resyncs_keep_seven_milliseconds_between_rounds():
+    sync = ClockSync(Reading(100, 5), 0)
+    assert sync.due_ns == 60_000 * MS
+    series = run(sync.start(0), [50] * 8, spacing=7 * MS)
+    assert series.over
+    assert sync.finish()
+    assert (sync.rtt_ns, sync.applied_count) == (50, 1)
+    assert not sync.finish()
+
+
+def test_latency_that_is_none():
+    assert one_way_ns(100, 50, 120) == 30
+    assert one_way_ns(100, 0, 120) is None
+    assert one_way_ns(10_000_000_001, 0, 0) is None
