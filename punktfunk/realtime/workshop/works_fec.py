@@ -14,15 +14,16 @@ USUAL: Final = {
     "fec8": ("20:4x1408", "50:10x1408", "200:40x1408"),
     "fec16": ("20:4x1408", "50:10x1408", "200:40x1408", "1000:200x1408"),
 }
-_SHAPE: Final = re.compile(r"(\d{1,5}):(\d{1,5})x(\d{1,5})")
+_SHAPE: Final = re.compile(r"(\d{1,5}):(\d{1,5})(?:x(\d{1,5}))?")
+_USUAL_BYTES: Final = "1408"
 
 
 def trial(variant: Variant, shape: str) -> Trial:
-    """Read ``DATA:PARITYxBYTES`` and lay out such a block; Misuse for anything else."""
+    """Read ``DATA:PARITY`` or ``DATA:PARITYxBYTES`` and lay out such a block; Misuse for anything else."""
     found = _SHAPE.fullmatch(shape)
     if not found:
-        raise Misuse(f"{shape!r} is no shape", hint="Write DATA:PARITYxBYTES, such as 200:40x1408.")
-    data_count, parity_count, shard_bytes = map(int, found.groups())
+        raise Misuse(f"{shape!r} is no shape", hint="Write DATA:PARITY or DATA:PARITYxBYTES, such as 200:40x1408.")
+    data_count, parity_count, shard_bytes = map(int, found.groups(_USUAL_BYTES))
     code = default_code(variant.kind, data_count, parity_count, shard_bytes)
     rows = np.random.default_rng(0).integers(0, 256, (data_count + parity_count, shard_bytes), np.uint8)
     arguments = (
