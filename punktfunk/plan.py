@@ -75,14 +75,27 @@ class WaylandSource:
     show_cursor: bool = True
 
 
-FrameSource = TestcardSource | WaylandSource
+@dataclass(frozen=True, slots=True)
+class PreparedSource:
+    """Access units that were encoded before, replayed in a circle at the mode's rate: for benchmarks.
+
+    The first one must be a key frame. No encoder is opened.
+    """
+
+    mode: Mode
+    units: tuple[bytes, ...]
+    key_units: frozenset[int] = frozenset({0})  # indices of the units that are key frames
+
+
+FrameSource = TestcardSource | WaylandSource | PreparedSource
 
 
 class Pacing(Enum):
-    """How a frame's datagrams are spread: over the frame interval, or all at once."""
+    """How a frame's datagrams are spread: over the frame interval, all at once, or something in between."""
 
     FRAME = "frame"
     BURST = "burst"
+    CAPPED = "capped"  # a burst at once, the rest at three times the bitrate; punktfunk/1 only
 
 
 class AudioSource(Enum):
@@ -139,6 +152,17 @@ class NativeSendPlan:
     pacing: Pacing
     frame_interval_ns: int
     dscp: int = 0  # 0 to 63: marks every datagram for routers that know it; 0 marks none
+    pace_bps: int = 0  # for Pacing.CAPPED: the bitrate of which it takes the multiple
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPosition:
+    """The numbers that a stream goes on with when another sender takes it over."""
+
+    frame_index: int = 0
+    sequence: int = 0  # never twice under one key
+    stream_sequence: int = 0
+    filler_index: int = 0  # probes count their units in a space of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +179,7 @@ class VideoPlan:
 
     source: FrameSource
     encode: EncodePlan
-    send: SendPlan
+    send: SendPlan | NativeSendPlan
     realtime: RealtimePlan
 
 
@@ -180,3 +204,15 @@ class DecodePlan:
     colour_space: ColourSpace
     full_range: bool
     hardware: str = "auto"  # "none", or one libavutil device type such as "vaapi", tried before software
+
+
+@dataclass(frozen=True, slots=True)
+class SoundPlan:
+    """How a client turns received audio into samples: the words of Welcome (punktfunk-1 §2.3, 2.10)."""
+
+    is_pcm: bool
+    channel_count: int  # 2, 6 or 8
+    rate_hz: int
+    bits: int = 16  # 16 or 24, of PCM
+    layout: int = 0  # 0 legacy, 1 standard, 2 uncoupled: which Opus streams make the channels
+    frame_us: int = 5000
