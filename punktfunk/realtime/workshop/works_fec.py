@@ -22,7 +22,9 @@ def trial(variant: Variant, shape: str) -> Trial:
     """Read ``DATA:PARITY`` or ``DATA:PARITYxBYTES`` and lay out such a block; Misuse for anything else."""
     found = _SHAPE.fullmatch(shape)
     if not found:
-        raise Misuse(f"{shape!r} is no shape", hint="Write DATA:PARITY or DATA:PARITYxBYTES, such as 200:40x1408.")
+        raise Misuse(
+            f"{shape!r} is no shape", hint="Write DATA:PARITY or DATA:PARITYxBYTES, such as 200:40x1408."
+        )
     data_count, parity_count, shard_bytes = map(int, found.groups(_USUAL_BYTES))
     code = default_code(variant.kind, data_count, parity_count, shard_bytes)
     rows = np.random.default_rng(0).integers(0, 256, (data_count + parity_count, shard_bytes), np.uint8)
