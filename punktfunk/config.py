@@ -78,6 +78,14 @@ class Settings(_Frozen):
         le=HIGHEST_PORT_BASE,
         description="HTTP port; the others lie at fixed distances from -5 to +21",
     )
+    native: Flag = Field(default=True, description="serve punktfunk/1, this host's own protocol")
+    native_port: Whole = Field(
+        default=9777, ge=1024, le=65535, description="UDP port of punktfunk/1: QUIC for control, sound and input"
+    )
+    native_open: Flag = Field(
+        default=False,
+        description="let every punktfunk/1 client in with all rights, paired or not: for trusted networks only",
+    )
     state: Folder = Field(
         default_factory=paths.default_state_folder,
         description="folder of the host key and the paired clients",
