@@ -80,11 +80,11 @@ class Settings(_Frozen):
     )
     native: Flag = Field(default=True, description="serve punktfunk/1, this host's own protocol")
     native_port: Whole = Field(
-        default=9777, ge=1024, le=65535, description="UDP port of punktfunk/1: QUIC for control, sound and input"
+        default=9777, ge=1024, le=65535, description="UDP port of punktfunk/1: control, sound and input"
     )
     native_open: Flag = Field(
         default=False,
-        description="let every punktfunk/1 client in with all rights, paired or not: for trusted networks only",
+        description="let every punktfunk/1 client in, paired or not; for trusted networks only",
     )
     state: Folder = Field(
         default_factory=paths.default_state_folder,
