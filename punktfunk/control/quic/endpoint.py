@@ -1,0 +1,126 @@
+"""The sockets of one side: who a datagram is for, and who wants something sent.
+
+Datagrams are taken in batches; each connection that one touched then tells its events and sends once. A pause
+follows a full batch that brought nothing good, so that a flood leaves the loop to others.
+"""
+
+import os
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+import trio
+
+from punktfunk.control.quic.config import CONNECTION_ID_BYTES
+from punktfunk.control.quic.link import Link
+from punktfunk.control.quic.paths import DatagramSocket, Path
+
+BATCH_COUNT: Final = 64
+FLOOD_PAUSE_S: Final = 0.001
+ERROR_PAUSE_S: Final = 0.05
+CLOSING_BOUND_S: Final = 0.5
+_LONG_HEADER: Final = 0x80
+
+Stranger = Callable[[bytes, Path, float], "Link | None"]
+
+
+class Endpoint:
+    """Sockets, routes, what waits to be sent. ``on_long_header`` finds or makes the link of a long header."""
+
+    def __init__(
+        self, sockets: Sequence[socket.socket], on_long_header: Stranger, *, local: str | None = None
+    ) -> None:
+        self.routes: dict[bytes, Link] = {}
+        self.counters: Counter[str] = Counter()
+        self._on_long_header = on_long_header
+        # Duplicates share the open socket, but Trio lets only one task wait on a descriptor at a time.
+        self.sockets = [
+            DatagramSocket(
+                socket.socket(fileno=os.dup(bound.fileno())), index, counters=self.counters, local=local
+            )
+            for index, bound in enumerate(sockets)
+        ]
+        self._dirty: list[Link] = []
+        self._dirty_came = trio.Event()
+
+    def close(self) -> None:
+        """Close our duplicates; the sockets themselves belong to the caller."""
+        for each in self.sockets:
+            each.socket.close()
+
+    def send(self, data: bytes, path: Path) -> None:
+        """Send one datagram, or lose it."""
+        self.sockets[path.socket_index].send(data, path)
+
+    def request_flush(self, link: Link) -> None:
+        """Call the link's `flush` at the end of this turn of the loop."""
+        self._dirty.append(link)
+        self._dirty_came.set()
+
+    async def run(self) -> None:
+        """Receive and send until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._flush_dirty)
+            for each in self.sockets:
+                nursery.start_soon(self._receive, each)
+
+    async def linger(self, links: Iterable[Link]) -> None:
+        """Repeat the goodbyes of closed links until they are over or `CLOSING_BOUND_S` has passed."""
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSING_BOUND_S):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.run)
+                for link in links:
+                    nursery.start_soon(link.run_timers)
+                for link in links:
+                    await link.ended.wait()
+                nursery.cancel_scope.cancel()
+
+    async def _flush_dirty(self) -> None:
+        while True:
+            await self._dirty_came.wait()
+            self._dirty_came = trio.Event()
+            dirty, self._dirty = self._dirty, []
+            for link in dirty:
+                link.flush()
+
+    async def _receive(self, source: DatagramSocket) -> None:
+        fruitless_count = 0
+        while True:
+            await trio.lowlevel.wait_readable(source.socket)
+            count, good_count = self._take_batch(source)
+            fruitless_count = 0 if count else fruitless_count + 1
+            if fruitless_count > 1:
+                await trio.sleep(ERROR_PAUSE_S)
+            elif count == BATCH_COUNT and good_count < BATCH_COUNT // 4:
+                await trio.sleep(FLOOD_PAUSE_S)
+
+    def _take_batch(self, source: DatagramSocket) -> tuple[int, int]:
+        """Take what is there; return how many datagrams there were, and how many of a known connection."""
+        touched: dict[Link, None] = {}
+        count = good_count = 0
+        for item in source.receive(BATCH_COUNT):
+            if item is None:
+                continue
+            data, path = item
+            count += 1
+            link = self._link_of(data, path)
+            if link is not None:
+                good_count += 1
+                touched[link] = None
+        for link in touched:
+            link.settle()
+        return count, good_count
+
+    def _link_of(self, data: bytes, path: Path) -> Link | None:
+        now_s = trio.current_time()
+        if not data:
+            return None
+        if data[0] & _LONG_HEADER:
+            return self._on_long_header(data, path, now_s)
+        link = self.routes.get(data[1 : 1 + CONNECTION_ID_BYTES])
+        if link is None:
+            self.counters["unknown_connection"] += 1
+        else:
+            link.feed(data, path, now_s)
+        return link

@@ -1,0 +1,133 @@
+"""UDP sockets as QUIC needs them: who sent a datagram, to which of our addresses, and answers from there."""
+
+import socket
+import struct
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from punktfunk.control.sockets import EVERY_ADDRESS, EVERY_IPV4_ADDRESS, plain_address
+
+RECEIVE_BUFFER_BYTES: Final = 2 << 20
+_DATAGRAM_BYTES_MAX: Final = 65_535
+_LINUX: Final = sys.platform == "linux"
+# <linux/in.h>, <linux/in6.h>; the socket module names only some of them, and not in every version.
+_IP_PKTINFO: Final = 8
+_IP_MTU_DISCOVER: Final = 10
+_IPV6_MTU_DISCOVER: Final = 23
+_PMTUDISC_DO: Final = 2
+_IPV6_RECVPKTINFO: Final = 49
+_IPV6_PKTINFO: Final = 50
+_PKTINFO4: Final = struct.Struct("=I4s4s")
+_PKTINFO6: Final = struct.Struct("=16sI")
+_ANCILLARY_BYTES: Final = socket.CMSG_SPACE(64) if hasattr(socket, "CMSG_SPACE") else 0
+
+
+class Path(NamedTuple):
+    """Both ends of one way between the peer and us. aioquic carries it as an address, host and port first."""
+
+    host: str
+    port: int
+    flow: int
+    scope: int
+    local: str
+    socket_index: int
+
+
+class DatagramSocket:
+    """One bound, non-blocking UDP socket of an endpoint.
+
+    ``local`` names the socket's own end where every peer reaches the same, as clients' do. A datagram that
+    the kernel does not take is lost, like any other on its way, and QUIC repairs that. So no error of one
+    datagram ends the endpoint; ``counters`` has them by name.
+    """
+
+    def __init__(
+        self, bound: socket.socket, index: int, *, counters: Counter[str], local: str | None = None
+    ) -> None:
+        self.socket = bound
+        self._index = index
+        self._counters = counters
+        name = bound.getsockname()
+        self.port: int = name[1]
+        # A socket of one address knows where a datagram came to; one of all addresses must be told.
+        if local is None and name[0] not in {EVERY_ADDRESS, EVERY_IPV4_ADDRESS}:
+            local = str(name[0])
+        self._local = local or ""
+        self._asks_local = _LINUX and local is None
+        self._is_six = bound.family == socket.AF_INET6
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self.socket.setblocking(False)  # noqa: FBT003 -- its only argument
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        if not _LINUX:
+            return
+        # QUIC forbids fragments (RFC 9000 §14).
+        self.socket.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_DO)
+        if self._is_six:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_DO)
+        if self._asks_local and self._is_six:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVPKTINFO, 1)
+        elif self._asks_local:
+            self.socket.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+
+    def path_to(self, address: tuple[Any, ...]) -> Path:
+        """Return the path to a peer that has not sent anything yet."""
+        return self._path(address, self._local)
+
+    def receive(self, count_max: int) -> Iterator[tuple[bytes, Path] | None]:
+        """Give what has arrived, at most ``count_max`` items; None stands for an error of one datagram."""
+        for _ in range(count_max):
+            try:
+                yield self._receive_one()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._counters[f"receive_{error.errno}"] += 1
+                yield None
+
+    def send(self, data: bytes, path: Path) -> None:
+        """Send one datagram from the address that the peer knows us by; failures are counted."""
+        address = (path.host, path.port, path.flow, path.scope) if self._is_six else (path.host, path.port)
+        try:
+            if self._asks_local and path.local:
+                self.socket.sendmsg([data], [self._source(path)], 0, address)
+            else:
+                self.socket.sendto(data, address)
+        except OSError as error:
+            self._counters[f"send_{error.errno}"] += 1
+
+    def _receive_one(self) -> tuple[bytes, Path]:
+        if not self._asks_local:
+            data, address = self.socket.recvfrom(_DATAGRAM_BYTES_MAX)
+            return data, self._path(address, self._local)
+        data, ancillary, _, address = self.socket.recvmsg(_DATAGRAM_BYTES_MAX, _ANCILLARY_BYTES)
+        return data, self._path(address, _reached(ancillary))
+
+    def _path(self, address: tuple[Any, ...], local: str) -> Path:
+        flow, scope = address[2:4] if len(address) > 2 else (0, 0)
+        return Path(address[0].partition("%")[0], address[1], flow, scope, local, self._index)
+
+    def _source(self, path: Path) -> tuple[int, int, bytes]:
+        if not self._is_six:
+            source = socket.inet_aton(path.local)
+            return socket.IPPROTO_IP, _IP_PKTINFO, _PKTINFO4.pack(0, source, bytes(4))
+        source = socket.inet_pton(socket.AF_INET6, path.local)
+        # The interface is fixed only where the address alone means nothing.
+        return socket.IPPROTO_IPV6, _IPV6_PKTINFO, _PKTINFO6.pack(source, path.scope)
+
+
+def _reached(ancillary: list[tuple[int, int, bytes]]) -> str:
+    for level, kind, data in ancillary:
+        if (level, kind) == (socket.IPPROTO_IPV6, _IPV6_PKTINFO) and len(data) >= _PKTINFO6.size:
+            return socket.inet_ntop(socket.AF_INET6, data[:16])
+        if (level, kind) == (socket.IPPROTO_IP, _IP_PKTINFO) and len(data) >= _PKTINFO4.size:
+            return socket.inet_ntoa(data[4:8])
+    return ""
+
+
+def shown(host: str, port: int) -> tuple[str, int]:
+    """Return an address as people and sessions know it: no zone, IPv4 as IPv4."""
+    return plain_address(host) if host else "", port
