@@ -23,6 +23,7 @@ SEND_COUNTERS: Final = {
     "seal_failures": layout.COUNT_SEAL_FAILURES,
     "unpaced_frames": layout.COUNT_UNPACED_FRAMES,
     "fec_failures": layout.COUNT_FEC_FAILURES,
+    "filler_datagrams": layout.COUNT_FILLER_DATAGRAMS,
 }
 """Name of every counter of the sending kernel, and its place in the array."""
 

@@ -12,11 +12,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
-from punktfunk.errors import PipelineFailed
-from punktfunk.plan import FrameType, SendPlan, VideoPlan
-from punktfunk.realtime.encode.loop import EncodeLoop, Fate, Orders
+from punktfunk.errors import LocalProtocolError, PipelineFailed
+from punktfunk.plan import NativeSendPlan, PreparedSource, StreamPosition, VideoPlan
+from punktfunk.realtime.encode.loop import EncodeLoop, Orders
 from punktfunk.realtime.latest import PICTURE_COUNT, LatestFrame
 from punktfunk.realtime.realtimekit import RealtimeKit
 from punktfunk.realtime.thread import (
@@ -35,12 +36,14 @@ if TYPE_CHECKING:
     from punktfunk.realtime.capture.loop import CaptureLoop
     from punktfunk.realtime.encode.base import Encoder, OpenEncoder
     from punktfunk.realtime.encode.picture import Picture
-    from punktfunk.realtime.send.sender import VideoSender
+    from punktfunk.realtime.encode.prepared import PreparedLoop
+    from punktfunk.realtime.send.frames import FrameSender
+    from punktfunk.realtime.send.native import NativeSender
+    from punktfunk.realtime.send.sinks import GameStreamSink, NativeSink, SentFrame
     from punktfunk.realtime.variants import Variant
 
-LEAST_CAPACITY_BYTES: Final = 1 << 21
-CAPACITY_FRAMES: Final = 16
-"""Room for one frame, in shares of the bitrate, where that is more than LEAST_CAPACITY_BYTES."""
+DRAIN_NS = 50_000_000
+"""How long a sender that is replaced may take for the frames that wait in it."""
 
 
 class Pipeline:
@@ -48,7 +51,8 @@ class Pipeline:
 
     ``socket_fd`` stays the caller's and must stay open until ``stop`` returned. Every pipeline needs a key of
     its own where datagrams are encrypted: its AES-GCM counters begin at 0, and none may come twice under one
-    key. ``event_fd`` becomes readable when a thread failed; ``stop`` closes it: nobody may wait on it then.
+    key. Only punktfunk/1's may have the key of one that ended: ``start`` it at that one's ``position``.
+    ``event_fd`` becomes readable when a thread failed; ``stop`` closes it: nobody may wait on it then.
     ``start`` raises EnvironmentProblem or PipelineFailed; ``stop`` cleans up then too. The kernels must be
     warm.
     """
@@ -70,44 +74,92 @@ class Pipeline:
         self._workers: list[Worker] = []
         self._latest: LatestFrame[Picture] | None = None
         self._encoder: Encoder | None = None
-        self._sender: VideoSender | None = None
+        self._sink: GameStreamSink | NativeSink | None = None
+        self._position = StreamPosition()
+        self._destination: tuple[Any, ...] | None = None
+        self._send_worker: Worker | None = None
+        self._sent_fd = -1
         self._capture_loop: CaptureLoop | None = None
-        self._encode_loop: EncodeLoop | None = None
+        self._encode_loop: EncodeLoop | PreparedLoop | None = None
         self._placements: list[Placement] = []
         self._last_counters: dict[str, int] = {}
+        self._retired_counters: dict[str, int] = {}
 
     @property
     def event_fd(self) -> int:
         """Readable after a failure."""
         return self._failures.event_fd
 
-    def start(self) -> None:
-        """Open the encoder, then start the threads; returns when all of them run. Blocks up to seconds."""
-        from punktfunk.realtime.capture.loop import CaptureLoop
+    @property
+    def sent_fd(self) -> int:
+        """Eventfd that is readable after every frame that left; -1 for GameStream, which tells nobody."""
+        return self._sent_fd
+
+    @property
+    def position(self) -> StreamPosition:
+        """Where the next pipeline under the same key must start; known once ``stop`` has returned."""
+        return self._position
+
+    def prepare(self) -> None:
+        """Open the encoder and make the sender, so that ``start`` takes no time. Blocks up to seconds."""
         from punktfunk.realtime.encode.lavc import LavcEncoder
-        from punktfunk.realtime.send.sender import VideoSender
+        from punktfunk.realtime.send.sinks import NativeSink, open_sink
 
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         plan = self._plan
-        self._encoder = (self._open_encoder or LavcEncoder.open)(plan.encode, plan.source.mode)
-        self._latest = LatestFrame([self._encoder.new_picture() for _ in range(PICTURE_COUNT)])
-        self._sender = VideoSender(
-            plan.send,
-            self._socket_fd,
-            frame_capacity_bytes(plan.send, plan.encode.bitrate_bps),
-        )
+        if not isinstance(plan.source, PreparedSource):
+            self._encoder = (self._open_encoder or LavcEncoder.open)(plan.encode, plan.source.mode)
+            self._latest = LatestFrame([self._encoder.new_picture() for _ in range(PICTURE_COUNT)])
+        self._sink = open_sink(plan.send, self._socket_fd, plan.encode.bitrate_bps, StreamPosition())
+        if isinstance(self._sink, NativeSink):
+            self._sent_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            self._sink.sender.ring_when_sent(self._sent_fd)
+
+    def start(self, position: StreamPosition | None = None) -> None:
+        """Start the threads, after ``prepare`` if that was not called; returns when all of them run.
+
+        ``position`` continues the stream of another pipeline, which has stopped.
+        """
+        from punktfunk.realtime.encode.prepared import PreparedLoop
+        from punktfunk.realtime.send.sinks import NativeSink
+
+        if self._sink is None:
+            self.prepare()
+        plan, sink = self._plan, self._sink
+        assert sink is not None
+        if position is not None and isinstance(sink, NativeSink):
+            sink.sender.continue_from(position)
+        self._start_sending(sink.sender)
+        if isinstance(plan.source, PreparedSource):
+            self._encode_loop = PreparedLoop(plan.source, sink, self._orders, self._ended)
+            self._start("pf-encode", self._encode_loop.run)
+        else:
+            self._start_pictures(sink)
+
+    def _start_pictures(self, sink: "GameStreamSink | NativeSink") -> None:
+        from punktfunk.realtime.capture.loop import CaptureLoop
+
+        assert self._latest is not None
+        assert self._encoder is not None
+        plan = self._plan
         self._capture_loop = CaptureLoop(plan, self._latest, self._wake_fd, self._ended)
         self._encode_loop = EncodeLoop(
-            self._latest,
-            self._encoder,
-            _Sink(self._sender),
-            self._orders,
-            plan.source.mode.frame_interval_ns,
+            self._latest, self._encoder, sink, self._orders, plan.source.mode.frame_interval_ns
         )
-        self._start("pf-send", self._sender.run)
-        self._placements = [promote("pf-send", self._workers[0].native_id, plan.realtime, RealtimeKit())]
         self._start("pf-encode", self._encode_loop.run)
         self._start("pf-capture", self._capture_loop.run)
+
+    def _start_sending(self, sender: "FrameSender") -> None:
+        self._send_worker = self._start(
+            "pf-send", sender.run, lambda: self._end_threads() if sender is self._current_sender() else None
+        )
+        self._placements = [
+            promote("pf-send", self._send_worker.native_id, self._plan.realtime, RealtimeKit())
+        ]
+
+    def _current_sender(self) -> "FrameSender | None":
+        sink = self._sink
+        return sink.sender if sink else None
 
     def stop(self, join_ns: int) -> None:
         """End the threads within ``join_ns`` and close everything; PunktfunkError names threads that hang.
@@ -117,14 +169,15 @@ class Pipeline:
         self._end_threads()
         join_all(self._workers, join_ns)
         # They hold what they ran, and us: tens of megabytes that would wait for the cycle collector.
-        self._workers = []
+        self._workers, self._send_worker = [], None
         self._last_counters = self.counters()
         encoder, self._encoder = self._encoder, None
         if encoder:
             encoder.close()
-        sender, self._sender = self._sender, None
-        if sender:
-            sender.close()
+        sink, self._sink = self._sink, None
+        if sink:
+            self._position = getattr(sink.sender, "position", self._position)
+            sink.sender.close()
         if self._latest:
             self._latest.close()
         self._capture_loop = self._encode_loop = self._latest = None
@@ -132,6 +185,9 @@ class Pipeline:
         if self._wake_fd >= 0:
             os.close(self._wake_fd)
             self._wake_fd = -1
+        if self._sent_fd >= 0:
+            os.close(self._sent_fd)
+            self._sent_fd = -1
 
     def request_idr(self) -> None:
         """Ask for a key frame: the client needs one, or refers to frames that it lost."""
@@ -141,11 +197,12 @@ class Pipeline:
 
     def set_destination(self, address: tuple[Any, ...], family: int) -> None:
         """Send to ``address``, as ``recvfrom`` gave it. Encoding begins with the first one."""
-        if not self._sender:
+        if not self._sink:
             return
         host, port = address[0], address[1]
         flowinfo, scope_id = (address[2], address[3]) if len(address) == 4 else (0, 0)
-        self._sender.set_destination(host, port, family, flowinfo, scope_id)
+        self._destination = (host, port, family, flowinfo, scope_id)
+        self._sink.sender.set_destination(*self._destination)
         # No key frame is asked for: the first frame of all is one.
         self._orders.sending = True
         if self._latest:
@@ -159,28 +216,80 @@ class Pipeline:
 
     def set_fec_percent(self, percent: int) -> None:
         """Change the parity from the next frame on."""
-        if self._sender:
-            self._sender.set_fec_percent(percent)
+        if self._sink:
+            self._sink.set_fec_percent(percent)
+
+    def set_pace(self, pace_bps: int) -> None:
+        """Tell Pacing.CAPPED of what rate it takes the multiple."""
+        if isinstance(sender := self._current_sender(), _native_sender()):
+            sender.set_pace(pace_bps)
+
+    def fill(self, unit_bytes: int) -> bool:
+        """Send a unit of a probe, see ``NativeSender.fill``; by any thread. False where it cannot be sent."""
+        sender = self._current_sender()
+        return isinstance(sender, _native_sender()) and sender.fill(unit_bytes)
+
+    def change_send(self, plan: NativeSendPlan) -> None:
+        """Send by another plan of the same key from the next access unit on. Blocks for up to 100 ms.
+
+        LocalProtocolError for a stream that is not punktfunk/1's or does not run.
+        """
+        from punktfunk.realtime.send.sinks import NativeSink
+
+        sink, worker = self._sink, self._send_worker
+        if not isinstance(sink, NativeSink) or worker is None:
+            raise LocalProtocolError("only a running stream of punktfunk/1 can be sent in another way")
+        sender = sink.another(plan)
+        sender.ring_when_sent(self._sent_fd)
+        with sink.exchanging:
+            old = sink.sender
+            deadline_ns = time.monotonic_ns() + DRAIN_NS
+            while old.is_busy and time.monotonic_ns() < deadline_ns:
+                time.sleep(0.0005)
+            sink.exchange(sender)  # before the old one ends: its end must not end the others
+            old.stop()
+            worker.join(time.monotonic_ns() + DRAIN_NS)
+            if worker.is_alive():
+                raise PipelineFailed("pf-send did not stop for another to take its place")
+            sender.continue_from(old.position)
+            if self._destination:
+                sender.set_destination(*self._destination)
+            self._workers.remove(worker)
+            self._retired_counters = _added(self._retired_counters, old.counters())
+            old.close()
+            self._start_sending(sender)
+
+    def sent_frames(self) -> "list[SentFrame]":
+        """List the frames of punktfunk/1 that left since the last call; reads ``sent_fd``."""
+        from punktfunk.realtime.send.sinks import NativeSink
+
+        if self._sent_fd >= 0:
+            with suppress(BlockingIOError):
+                os.eventfd_read(self._sent_fd)
+        return self._sink.sent() if isinstance(self._sink, NativeSink) else []
 
     def swap(self, kind: str, variant: "Variant | None") -> None:
         """Make frames by ``variant``, or with None by the default, from the next frame on.
 
         LocalProtocolError for a kind that this stream has no use for.
         """
-        if self._sender:
-            self._sender.swap(kind, variant)
+        if self._sink:
+            self._sink.sender.swap(kind, variant)
 
     def counters(self) -> dict[str, int]:
         """Every count of capture, encoder and sender; after ``stop`` the last ones."""
         counters = dict(self._last_counters)
-        for part in (self._capture_loop, self._encode_loop, self._sender):
+        for part in (self._capture_loop, self._encode_loop):
             if part:
                 counters |= part.counters()
+        if sender := self._current_sender():
+            counters |= _added(self._retired_counters, sender.counters())
         return counters
 
     def latencies(self) -> "NDArray[np.int64] | None":
         """Copy the times of the last frames, see ``VideoSender.latencies``; None while not started."""
-        return self._sender.latencies() if self._sender else None
+        sender = self._current_sender()
+        return sender.latencies() if sender else None
 
     def placements(self) -> list[Placement]:
         """Where and how the realtime thread runs, and why not better."""
@@ -190,10 +299,11 @@ class Pipeline:
         """Why a thread died, None while none has."""
         return self._failures.first()
 
-    def _start(self, name: str, body: Callable[[], None]) -> None:
-        worker = Worker(name, body, self._failures, self._end_threads)
+    def _start(self, name: str, body: Callable[[], None], on_end: Callable[[], None] | None = None) -> Worker:
+        worker = Worker(name, body, self._failures, on_end or self._end_threads)
         worker.start()
         self._workers.append(worker)
+        return worker
 
     def _end_threads(self) -> None:
         """Ask every thread to end. The first that ends by itself calls it too: the rest is useless then."""
@@ -203,45 +313,19 @@ class Pipeline:
             os.eventfd_write(self._wake_fd, 1)
         if self._latest:
             self._latest.nudge()
-        if self._sender:
-            self._sender.stop()
+        if sender := self._current_sender():
+            sender.stop()
 
 
-class _Sink:
-    """VideoSender, as pf-encode sees it."""
-
-    def __init__(self, sender: "VideoSender") -> None:
-        from punktfunk.realtime.send.sender import PushStatus
-
-        self._sender = sender
-        self._fates = {
-            PushStatus.OK: Fate.SENT,
-            PushStatus.DROPPED_OLDEST: Fate.BROKE_CHAIN,
-            PushStatus.OVERSIZE: Fate.OVERSIZE,
-        }
-
-    def push(self, access_unit: bytes, frame_type: FrameType, captured_ns: int, timestamp_90k: int) -> Fate:
-        result = self._sender.push(
-            access_unit,
-            frame_type=frame_type,
-            captured_ns=captured_ns,
-            encoded_ns=time.monotonic_ns(),
-            timestamp_90k=timestamp_90k,
-        )
-        return self._fates[result.status]
-
-    def needs_key(self) -> bool:
-        return self._sender.take_idr_request()
+_STATES = frozenset({"send_mode", "send_times", "last_errno", "ring_bytes"})
+"""Counters that are no counts: of two senders the later one's is the truth."""
 
 
-def frame_capacity_bytes(plan: SendPlan, bitrate_bps: int) -> int:
-    """Tell how large a frame may be: many times the mean, at most what shards can express."""
-    from punktfunk.wire.gamestream.video_blocks import (
-        FRAME_HEADER_BYTES,
-        MAX_FRAME_SHARDS,
-        NV_HEADER_BYTES,
-    )
+def _added(before: dict[str, int], now: dict[str, int]) -> dict[str, int]:
+    return {name: value + (0 if name in _STATES else before.get(name, 0)) for name, value in now.items()}
 
-    most_bytes = MAX_FRAME_SHARDS * (plan.packet_bytes - NV_HEADER_BYTES) - FRAME_HEADER_BYTES
-    mean_bytes = bitrate_bps * plan.frame_interval_ns // 8_000_000_000
-    return min(most_bytes, max(LEAST_CAPACITY_BYTES, CAPACITY_FRAMES * mean_bytes))
+
+def _native_sender() -> "type[NativeSender]":
+    from punktfunk.realtime.send.native import NativeSender
+
+    return NativeSender

@@ -29,7 +29,7 @@ from punktfunk.realtime.capture import loop as capture_loop
 from punktfunk.realtime.capture.base import CapturedFrame
 from punktfunk.realtime.capture.testcard import TestcardCapture
 from punktfunk.realtime.encode.lavc import LavcEncoder
-from punktfunk.realtime.pipeline import frame_capacity_bytes
+from punktfunk.realtime.send.sinks import frame_capacity_bytes
 from punktfunk.realtime.variants import Variant, unpack_numbers
 
 JOIN_NS = 3_000_000_000
@@ -363,7 +363,9 @@ def test_a_stopped_pipeline_gives_its_memory_back_at_once(client):
     try:
         with running(video_plan(), client) as pipeline:
             client.picture()
-            left = [weakref.ref(part) for part in (pipeline._sender, pipeline._latest, pipeline._encode_loop)]
+            left = [
+                weakref.ref(part) for part in (pipeline._sink.sender, pipeline._latest, pipeline._encode_loop)
+            ]
         assert [part() for part in left] == [None, None, None]
     finally:
         gc.enable()

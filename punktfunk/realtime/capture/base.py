@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from punktfunk.plan import FrameSource, TestcardSource
+from punktfunk.errors import LocalProtocolError
+from punktfunk.plan import FrameSource, PreparedSource, TestcardSource
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,6 +58,8 @@ def _capture_of(source: FrameSource) -> Capture:
         from punktfunk.realtime.capture.testcard import TestcardCapture
 
         return TestcardCapture(source)
+    if isinstance(source, PreparedSource):
+        raise LocalProtocolError("prepared units are sent as they are: there is no picture to capture")
     from punktfunk.realtime.capture.wayland import WaylandCapture
 
     return WaylandCapture(source)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from enum import Enum
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from punktfunk.plan import FrameType
 from punktfunk.realtime.encode.base import Encoder
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from punktfunk.realtime.latest import LatestFrame
 
 LOWEST_BITRATE_BPS: Final = 500_000
-CLOCK_90K_DIVISOR_NS: Final = 100_000
-"""90 kHz ticks are nanoseconds * 9 / 100000."""
-
 COARSE_DIVISOR: Final = 4
 IDLE_NS: Final = 1_000_000_000
 
@@ -31,6 +28,15 @@ class Orders:
         self.bitrate_bps = bitrate_bps
 
 
+class Stamps(NamedTuple):
+    """Where an access unit comes from: times of CLOCK_MONOTONIC, and whether it shows nothing new."""
+
+    captured_ns: int
+    begun_ns: int  # the encoder was given the picture
+    encoded_ns: int
+    repeated: bool
+
+
 class Fate(Enum):
     """What became of an access unit."""
 
@@ -42,7 +48,7 @@ class Fate(Enum):
 class Sink(Protocol):
     """Where access units go."""
 
-    def push(self, access_unit: bytes, frame_type: FrameType, captured_ns: int, timestamp_90k: int) -> Fate:
+    def push(self, access_unit: bytes, frame_type: FrameType, stamps: "Stamps") -> Fate:
         """Hand over one access unit; never waits."""
 
     def needs_key(self) -> bool:
@@ -157,8 +163,8 @@ class EncodeLoop:
                 counters["key_frames"] += 1
                 self._keys.made(now_ns)
             frame_type = FrameType.IDR if unit.is_key else FrameType.PREDICTED
-            timestamp_90k = captured_ns * 9 // CLOCK_90K_DIVISOR_NS & 0xFFFFFFFF
-            self._answer(self._sink.push(unit.data, frame_type, captured_ns, timestamp_90k), done_ns)
+            stamps = Stamps(captured_ns, now_ns, done_ns, repeated)
+            self._answer(self._sink.push(unit.data, frame_type, stamps), done_ns)
 
     def _coarse_bytes(self) -> int:
         """Size above which a repeat still sharpens the picture: a quarter of a frame's share of the rate."""

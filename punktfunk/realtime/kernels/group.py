@@ -33,13 +33,16 @@ from punktfunk.realtime.kernels.layout import (
     LATENCY_BYTES,
     LATENCY_CAPTURED_NS,
     LATENCY_COLUMN_COUNT,
+    LATENCY_DATAGRAMS,
     LATENCY_ENCODED_NS,
     LATENCY_FIRST_NS,
     LATENCY_LAST_NS,
+    LATENCY_TIMESTAMP,
     LATENCY_VARIANTS,
     RECORD_CAPTURED_NS,
     RECORD_ENCODED_NS,
     RECORD_HEADER_WORD_COUNT,
+    RECORD_TIMESTAMP,
     RING_HEAD,
     RING_TAIL,
     RING_WORD_COUNT,
@@ -53,13 +56,14 @@ from punktfunk.realtime.kernels.layout import (
     VARIANT_WORD_COUNT,
     WORD_FRAME_INTERVAL_NS,
     WORD_PACE_WINDOW_NS,
+    WORD_SENT_BELL,
     WORD_STOP,
     WORD_TXTIME,
     WORD_VARIANTS,
 )
 from punktfunk.realtime.kernels.pace import sleep_until
 from punktfunk.realtime.kernels.rows import rows_at, table_at
-from punktfunk.realtime.kernels.system import monotonic_ns
+from punktfunk.realtime.kernels.system import add_to_eventfd, monotonic_ns
 from punktfunk.realtime.kernels.udp import MESSAGE_WORD_COUNT, send_rows
 
 I64 = NDArray[np.int64]
@@ -138,7 +142,7 @@ def send_group(frame_address: int, rows_address: int, first: int, count: int) ->
 
 @entry("int64(int64, int64)")
 def note_frame(frame_address: int, frame_bytes: int) -> int:
-    """Count a sent frame and log its times, its variants and its size; 0.
+    """Count a sent frame, log its times, its variants and its size, and ring the bell of those who wait; 0.
 
     frame_address   of the FRAME_* words
     frame_bytes     of the access unit
@@ -158,7 +162,11 @@ def note_frame(frame_address: int, frame_bytes: int) -> int:
     numbers = variants[VARIANT_FEC_ID] | variants[VARIANT_SEAL_ID] << 16 | variants[VARIANT_PACE_ID] << 32
     latencies[row, LATENCY_VARIANTS] = numbers
     latencies[row, LATENCY_BYTES] = frame_bytes
+    latencies[row, LATENCY_TIMESTAMP] = record[RECORD_TIMESTAMP]
+    latencies[row, LATENCY_DATAGRAMS] = frame[FRAME_SHARD_TOTAL]
     if done_ns - record[RECORD_ENCODED_NS] > words[WORD_FRAME_INTERVAL_NS]:
         counters[COUNT_LATE_FRAMES] += 1
     store_release(counters, COUNT_FRAMES, counters[COUNT_FRAMES] + 1)
+    if words[WORD_SENT_BELL] > 0:
+        add_to_eventfd(words[WORD_SENT_BELL])
     return int64(0)

@@ -32,6 +32,13 @@ RECORD_TIMESTAMP = 6
 RECORD_EXTRA_FLAGS = 7
 RECORD_HEADER_WORD_COUNT = 8
 
+FRAME_TYPE_FILLER = 0  # of a record that only fills the line: its time stamp is its index
+
+# The context of the pacing that caps the rate.
+PACE_BURST_COUNT = 0  # control: datagrams that leave at once
+PACE_STEP_NS = 1  # control: between two of the others
+PACE_WORD_COUNT = 8
+
 # Sender words.
 WORD_STOP = 0  # control
 WORD_FEC_PERCENT = 8  # control
@@ -54,6 +61,7 @@ WORD_FIRST_SEQUENCE = 41  # kernel: push sequence of the first frame that was se
 WORD_SEND_MODE = 42  # kernel: SEND_SEGMENTED, SEND_BATCHED or SEND_SINGLE
 WORD_DESTINATION_SEEN = 43  # kernel: the version that its copy of the address has
 WORD_DEPARTURE_NS = 44  # kernel: the last time of departure that it gave
+WORD_SENT_BELL = 45  # constant: eventfd that is rung after every frame; 0 rings none
 WORD_TXTIME = 46  # 1: datagrams carry times of departure; control sets it, the kernel clears it if refused
 WORD_TRAFFIC_CLASS = 47  # constant: DSCP << 2 of every datagram; 0 sends no mark
 WORD_VARIANTS = 48  # control: address of the VARIANT_* words that the next frame takes
@@ -64,6 +72,7 @@ WORD_BLOCK_MAX = 59  # data and parity shards that a block may have
 WORD_FEC_SCHEME = 60
 WORD_SALT = 61  # four bytes of the nonce, the first one lowest
 WORD_PAYLOAD_OFFSET = 62  # where the shard stands in a datagram
+WORD_SENDING = 63  # kernel: 0 while it waits for a frame
 SENDER_WORD_COUNT = 64
 
 SEND_SEGMENTED = 0  # one sendmsg with UDP generic segmentation offload
@@ -86,6 +95,7 @@ COUNT_LATE_FRAMES = 11
 COUNT_SEAL_FAILURES = 12
 COUNT_UNPACED_FRAMES = 13
 COUNT_FEC_FAILURES = 14
+COUNT_FILLER_DATAGRAMS = 15  # of the probes, which are no frames
 COUNTER_COUNT = 16
 
 # Rows of the latency log: one per frame, the newest overwrites the oldest.
@@ -95,7 +105,9 @@ LATENCY_FIRST_NS = 2
 LATENCY_LAST_NS = 3
 LATENCY_VARIANTS = 4  # FEC id | seal id << 16 | pace id << 32
 LATENCY_BYTES = 5  # of the access unit
-LATENCY_COLUMN_COUNT = 6
+LATENCY_TIMESTAMP = 6  # of the record: punktfunk/1's pts, GameStream's 90 kHz time stamp
+LATENCY_DATAGRAMS = 7
+LATENCY_COLUMN_COUNT = 8
 
 # Variant words: what makes a frame. Written once, then published whole through WORD_VARIANTS, and never again
 # changed: a frame reads the address once and keeps to it.

@@ -20,6 +20,7 @@ from punktfunk.realtime.kernels.layout import (
     BAD_SIZE,
     COUNT_BARE_BLOCKS,
     COUNT_FEC_FAILURES,
+    COUNT_FILLER_DATAGRAMS,
     COUNTER_COUNT,
     FRAME_COUNTERS,
     FRAME_DATA,
@@ -32,6 +33,7 @@ from punktfunk.realtime.kernels.layout import (
     FRAME_ROW_COUNT,
     FRAME_SHARD_TOTAL,
     FRAME_STRIDE,
+    FRAME_TYPE_FILLER,
     FRAME_VARIANTS,
     FRAME_WINDOW_NS,
     FRAME_WORD_COUNT,
@@ -40,6 +42,7 @@ from punktfunk.realtime.kernels.layout import (
     NONCE_ROW_COUNT,
     OVERSIZE,
     RECORD_EXTRA_FLAGS,
+    RECORD_FRAME_TYPE,
     RECORD_HEADER_WORD_COUNT,
     RECORD_SEQUENCE,
     RECORD_TIMESTAMP,
@@ -213,6 +216,8 @@ def send_native_frame(frame_address: int, frame_bytes: int) -> int:
 
     frame_address   of the FRAME_* words; the access unit stands at the start of its buffer
     frame_bytes     of the access unit
+
+    Filler has no parity and no row in the log: its frame index is its own.
     """
     frame = words_at(frame_address, FRAME_WORD_COUNT)
     words = words_at(frame[FRAME_WORDS], SENDER_WORD_COUNT)
@@ -222,7 +227,8 @@ def send_native_frame(frame_address: int, frame_bytes: int) -> int:
     block_count = (data_total + most - 1) // most
     if block_count > MAX_BLOCK_COUNT or data_total * shard_bytes > frame[FRAME_DATA_BYTES]:
         return OVERSIZE
-    frame[FRAME_PERCENT] = load_acquire(words, WORD_FEC_PERCENT)
+    filler = record[RECORD_FRAME_TYPE] == FRAME_TYPE_FILLER
+    frame[FRAME_PERCENT] = int64(0) if filler else load_acquire(words, WORD_FEC_PERCENT)
     parity = parity_count(min(most, data_total), frame[FRAME_PERCENT], words[WORD_BLOCK_MAX])
     last = parity_count(data_total - (block_count - 1) * most, frame[FRAME_PERCENT], words[WORD_BLOCK_MAX])
     # A small block may have more parity than a full one, which leaves less room for it.
@@ -231,6 +237,8 @@ def send_native_frame(frame_address: int, frame_bytes: int) -> int:
     header = frame[FRAME_HEADER:]
     header[0] = record[RECORD_TIMESTAMP]
     header[1] = record[RECORD_SEQUENCE] - words[WORD_FIRST_SEQUENCE] + words[WORD_FIRST_FRAME_INDEX]
+    if filler:
+        header[0], header[1] = int64(0), record[RECORD_TIMESTAMP]
     header[3] = frame_bytes
     header[4] = record[RECORD_EXTRA_FLAGS]
     header[_BLOCK_COUNT] = block_count
@@ -240,9 +248,12 @@ def send_native_frame(frame_address: int, frame_bytes: int) -> int:
     for i in range(tail.shape[1]):
         tail[0, i] = 0
     begin_frame(frame_address, data_total + (block_count - 1) * parity + last)
+    if filler:
+        frame[FRAME_WINDOW_NS] = 0  # who fills the line keeps the time
+        words_at(frame[FRAME_COUNTERS], COUNTER_COUNT)[COUNT_FILLER_DATAGRAMS] += data_total
     code = _send_data(frame, words, frame_address, data_total)
     if code == 0 and frame[FRAME_PERCENT] > 0:
         code = _send_parity(frame, words, frame_address, data_total)
-    if code == 0:
+    if code == 0 and not filler:
         note_frame(frame_address, frame_bytes)
     return code

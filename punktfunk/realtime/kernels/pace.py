@@ -3,9 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from punktfunk.realtime.kernels.atomics import load_acquire
-from punktfunk.realtime.kernels.jit import entry, kernel
-from punktfunk.realtime.kernels.layout import STOPPED, WORD_STOP
+from punktfunk.realtime.kernels.atomics import load_acquire, words_at
+from punktfunk.realtime.kernels.jit import entry, int64, kernel
+from punktfunk.realtime.kernels.layout import (
+    PACE_BURST_COUNT,
+    PACE_STEP_NS,
+    PACE_WORD_COUNT,
+    STOPPED,
+    WORD_STOP,
+)
 from punktfunk.realtime.kernels.system import monotonic_ns, sleep_to_ns
 
 _SLICE_NS = 5_000_000  # how long a stop may go unnoticed
@@ -37,3 +43,18 @@ def deadline(_context: int, start_ns: int, window_ns: int, first: int, total: in
     first, total   datagrams of the frame that went before, and all that it has
     """
     return start_ns + window_ns * first // total
+
+
+@entry("int64(int64, int64, int64, int64, int64)")
+def capped_deadline(context: int, start_ns: int, _window_ns: int, first: int, _total: int) -> int:
+    """When the group that begins with datagram ``first`` may leave: a burst at once, the rest at a rate.
+
+    context       address of the PACE_* words
+    start_ns      CLOCK_MONOTONIC time at which the frame was begun
+    _window_ns    not used: the caller bounds what comes out by it
+    first         datagrams of the frame that went before
+    _total        not used
+    """
+    words = words_at(context, PACE_WORD_COUNT)
+    late_count = max(first - words[PACE_BURST_COUNT], int64(0))
+    return int64(start_ns + late_count * words[PACE_STEP_NS])

@@ -21,6 +21,7 @@ from punktfunk.realtime.kernels.layout import (
     FEC_FAILED,
     FRAME_FUNCTION,
     FRAME_OFFSET_BYTES,
+    FRAME_TYPE_FILLER,
     OVERSIZE,
     RECORD_FRAME_TYPE,
     RECORD_SEQUENCE,
@@ -29,6 +30,7 @@ from punktfunk.realtime.kernels.layout import (
     WORD_DOORBELL,
     WORD_FIRST_SEQUENCE,
     WORD_IDR_WANTED,
+    WORD_SENDING,
     WORD_STOP,
 )
 from punktfunk.realtime.kernels.mailbox import read_destination
@@ -65,16 +67,19 @@ def send_next(
     address       (ADDRESS_WORD_COUNT,)   destination in use, and room for the next
     counters      (COUNTER_COUNT,)
 
-    Frames before a destination is known, and then up to the first IDR, which is asked for, are dropped.
+    Frames before a destination is known, and then up to the first IDR, which is asked for, are dropped;
+    filler needs no IDR.
     STOPPED, SOCKET_FAILED and BAD_SIZE end the thread.
     """
+    store_release(words, WORD_SENDING, int64(1))  # before the pop: a frame in hand is never taken for none
     frame_bytes = pop(ring_words, ring, record, data, frame[FRAME_OFFSET_BYTES])
     if frame_bytes == EMPTY:
+        store_release(words, WORD_SENDING, int64(0))
         return EMPTY
     if read_destination(words, address) == 0:
         counters[COUNT_UNADDRESSED] += 1
         return int64(0)
-    if words[WORD_FIRST_SEQUENCE] < 0:
+    if words[WORD_FIRST_SEQUENCE] < 0 and record[RECORD_FRAME_TYPE] != FRAME_TYPE_FILLER:
         if record[RECORD_FRAME_TYPE] != _IDR:
             counters[COUNT_BEFORE_IDR] += 1
             store_release(words, WORD_IDR_WANTED, words[WORD_IDR_WANTED] + 1)

@@ -73,8 +73,8 @@ class FrameSender:
 
     Three threads use it: ``run`` is the whole body of pf-send, ``push`` belongs to the encoder's thread, the
     rest to control. ``socket_fd`` stays the caller's and must outlive ``run``; it may be non-blocking, and
-    IPv4 or IPv6. ``fec`` is the default of its kind; ``words`` are more sender words. The cipher
-    becomes ours; without one datagrams go out in clear.
+    IPv4 or IPv6. ``fec`` and ``pace`` are the defaults of their kinds; ``words`` are more sender words. The
+    cipher becomes ours; without one datagrams go out in clear.
     """
 
     def __init__(
@@ -85,6 +85,7 @@ class FrameSender:
         fec: tuple[str, Default],
         cipher: Cipher | None,
         words: Mapping[int, int],
+        pace: Default | None = None,
     ) -> None:
         self._memory = memory
         self._ring = ByteRing(_RING_FRAME_COUNT * (memory.capacity_bytes + 128))
@@ -111,7 +112,7 @@ class FrameSender:
         for index, value in words.items():
             self._words[index] = value
         self._describe(function)
-        defaults = dict((fec, ("pace", Default(address_of_entry(deadline), 0))))
+        defaults = dict((fec, ("pace", pace or Default(address_of_entry(deadline), 0))))
         if cipher:
             defaults["seal"] = Default(cipher.seal_address, cipher.address)
         self._choice = Choice(self._words, defaults)
@@ -234,6 +235,11 @@ class FrameSender:
         post_word(self._words, layout.WORD_STOP, 1)
         os.eventfd_write(self._doorbell, 1)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a frame is being sent or waits to be; a snapshot."""
+        return self._ring.waiting_bytes > 0 or int(self._words[layout.WORD_SENDING]) != 0
+
     def close(self) -> None:
         """Free the doorbell and the key.
 
@@ -274,11 +280,25 @@ class FrameSender:
         """Copy the rows of the last frames, oldest first.
 
         Times in ns at which it was captured, encoded, and its first and last datagram left; the numbers of
-        the variants that made it (``variants.unpack_numbers``); bytes of the access unit.
+        the variants that made it (``variants.unpack_numbers``); bytes of the access unit; its time stamp; its
+        datagrams.
         """
         count = int(self._counters[layout.COUNT_FRAMES])
         rows = self._latencies.copy()
         return rows[:count] if count <= len(rows) else np.roll(rows, -(count % len(rows)), axis=0)
+
+    def ring_when_sent(self, bell_fd: int) -> None:
+        """Make this eventfd readable after every frame. Before ``run`` only, which it must outlive."""
+        self._words[layout.WORD_SENT_BELL] = bell_fd
+
+    def sent_since(self, count: int) -> tuple[int, NDArray[np.int64]]:
+        """How many frames were sent so far, and the rows (see ``latencies``) of those after ``count``.
+
+        Rows that the log has lost since are left out, oldest first.
+        """
+        total = int(self._counters[layout.COUNT_FRAMES])
+        first = max(count, total - _LATENCY_ROW_COUNT + 1)
+        return total, self._latencies[np.arange(first, total) % _LATENCY_ROW_COUNT]
 
 
 def pace_window_ns(pacing: Pacing, frame_interval_ns: int) -> int:

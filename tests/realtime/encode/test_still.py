@@ -47,7 +47,7 @@ class Screen:
         self.interval_ns = mode.frame_interval_ns
         self.sizes = []
 
-    def push(self, access_unit, _frame_type, _captured_ns, _timestamp_90k):
+    def push(self, access_unit, _frame_type, _stamps):
         self.sizes.append(len(access_unit))
         self.seen = luma(decode_one(self.decoder, access_unit))
         return Fate.SENT
