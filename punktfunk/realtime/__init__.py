@@ -11,9 +11,15 @@ if TYPE_CHECKING:
     from punktfunk.realtime.ciphers import Cipher as Cipher
     from punktfunk.realtime.code8 import Code8 as Code8
     from punktfunk.realtime.code16 import Code16 as Code16
+    from punktfunk.realtime.decode.base import DecodedPicture as DecodedPicture
+    from punktfunk.realtime.decode.loop import VideoDecoder as VideoDecoder
+    from punktfunk.realtime.decode.loop import open_video_decoder as open_video_decoder
     from punktfunk.realtime.encode.probe import EncoderReport as EncoderReport
     from punktfunk.realtime.encode.probe import Refusal as Refusal
     from punktfunk.realtime.encode.probe import probe_encoders as probe_encoders
+    from punktfunk.realtime.encode.voice import VOICE_PACKET_SAMPLES as VOICE_PACKET_SAMPLES
+    from punktfunk.realtime.encode.voice import VOICE_RATE_HZ as VOICE_RATE_HZ
+    from punktfunk.realtime.encode.voice import VoiceEncoder as VoiceEncoder
     from punktfunk.realtime.instruments import FrameTimes as FrameTimes
     from punktfunk.realtime.instruments import TickTimes as TickTimes
     from punktfunk.realtime.instruments import aligned_rows as aligned_rows
@@ -30,6 +36,12 @@ if TYPE_CHECKING:
     from punktfunk.realtime.kernels.seal_choice import runnable_seals as runnable_seals
     from punktfunk.realtime.kernels.seal_choice import seal_choice as seal_choice
     from punktfunk.realtime.pipeline import Pipeline as Pipeline
+    from punktfunk.realtime.present.cadence import DisplayCadence as DisplayCadence
+    from punktfunk.realtime.present.jitter import JitterBuffer as JitterBuffer
+    from punktfunk.realtime.present.sound import SoundPacket as SoundPacket
+    from punktfunk.realtime.present.sound import SoundPlayer as SoundPlayer
+    from punktfunk.realtime.present.stages import StageRecorder as StageRecorder
+    from punktfunk.realtime.present.stages import StageTimes as StageTimes
     from punktfunk.realtime.send.native import NativeSender as NativeSender
     from punktfunk.realtime.send.sender import VideoSender as VideoSender
     from punktfunk.realtime.thread import Placement as Placement
@@ -62,22 +74,33 @@ if TYPE_CHECKING:
     from punktfunk.realtime.workshop.trials import trials as trials
 
 __all__ = [
+    "VOICE_PACKET_SAMPLES",
+    "VOICE_RATE_HZ",
     "AudioLink",
     "Cipher",
     "Code8",
     "Code16",
+    "DecodedPicture",
+    "DisplayCadence",
     "EncoderReport",
     "FrameTimes",
+    "JitterBuffer",
     "NativeSender",
     "Pipeline",
     "Placement",
     "Refusal",
     "RingRun",
     "SendTrial",
+    "SoundPacket",
+    "SoundPlayer",
+    "StageRecorder",
+    "StageTimes",
     "TickTimes",
     "Variant",
     "VariantFile",
+    "VideoDecoder",
     "VideoSender",
+    "VoiceEncoder",
     "WarmStep",
     "aligned_rows",
     "cache_problems",
@@ -99,6 +122,7 @@ __all__ = [
     "load_checked",
     "loop_at_ticks",
     "matrix_code",
+    "open_video_decoder",
     "prepare_process",
     "probe_encoders",
     "promote",
@@ -122,18 +146,29 @@ _HOMES = {
     "Cipher": "ciphers",
     "Code16": "code16",
     "Code8": "code8",
+    "DecodedPicture": "decode.base",
+    "DisplayCadence": "present.cadence",
     "EncoderReport": "encode.probe",
     "FrameTimes": "instruments",
+    "JitterBuffer": "present.jitter",
     "NativeSender": "send.native",
     "Pipeline": "pipeline",
     "Placement": "thread",
     "Refusal": "encode.probe",
     "RingRun": "timing",
     "SendTrial": "timing",
+    "SoundPacket": "present.sound",
+    "SoundPlayer": "present.sound",
+    "StageRecorder": "present.stages",
+    "StageTimes": "present.stages",
     "TickTimes": "instruments",
+    "VOICE_PACKET_SAMPLES": "encode.voice",
+    "VOICE_RATE_HZ": "encode.voice",
     "Variant": "variants",
     "VariantFile": "workshop.files",
+    "VideoDecoder": "decode.loop",
     "VideoSender": "send.sender",
+    "VoiceEncoder": "encode.voice",
     "WarmStep": "warm",
     "aligned_rows": "instruments",
     "cache_problems": "warm",
@@ -155,6 +190,7 @@ _HOMES = {
     "load_checked": "workshop.loading",
     "loop_at_ticks": "instruments",
     "matrix_code": "instruments",
+    "open_video_decoder": "decode.loop",
     "prepare_process": "thread",
     "probe_encoders": "encode.probe",
     "promote": "thread",

@@ -1,0 +1,106 @@
+"""Audio packets to samples: Opus by libavcodec, PCM by numpy. Samples are float32, (count, channels).
+
+The Opus stream layouts are punktfunk/1's (punktfunk-1 §2.10), channels FL FR FC LFE RL RR SL SR:
+
+    channels  layout        streams  coupled  mapping
+    --------  ------------  -------  -------  -----------------
+           2  any                 1        1  0 1
+           6  0 legacy            4        2  0 1 2 3 4 5
+           6  1 standard          4        2  0 1 4 5 2 3
+           6  2 uncoupled         6        0  identity
+           8  0 legacy            5        3  0 1 2 3 4 5 6 7
+           8  1 standard          5        3  0 1 6 7 2 3 4 5
+           8  2 uncoupled         8        0  identity
+
+libavcodec learns them from a made-up OpusHead of mapping family 255, which alone leaves the order alone.
+"""
+
+from struct import Struct
+from typing import TYPE_CHECKING, Any, Final
+
+import av
+import numpy as np
+
+from punktfunk.errors import EnvironmentProblem
+from punktfunk.plan import SoundPlan
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Samples = NDArray[np.float32]
+
+_LAYOUTS: Final = {
+    (6, 0): (4, 2, (0, 1, 2, 3, 4, 5)),
+    (6, 1): (4, 2, (0, 1, 4, 5, 2, 3)),
+    (6, 2): (6, 0, (0, 1, 2, 3, 4, 5)),
+    (8, 0): (5, 3, (0, 1, 2, 3, 4, 5, 6, 7)),
+    (8, 1): (5, 3, (0, 1, 6, 7, 2, 3, 4, 5)),
+    (8, 2): (8, 0, (0, 1, 2, 3, 4, 5, 6, 7)),
+}
+_STEREO: Final = (1, 1, (0, 1))
+
+_OPUS_HEAD: Final = Struct("<8sBBHIhBBB")
+_DISCRETE: Final = 255
+
+
+class OpusSamples:
+    """One Opus multistream decoder. EnvironmentProblem if PyAV has none, or the layout is unknown."""
+
+    def __init__(self, plan: SoundPlan) -> None:
+        if plan.channel_count != 2 and (plan.channel_count, plan.layout) not in _LAYOUTS:
+            raise EnvironmentProblem(
+                f"the host sends {plan.channel_count} channels in layout {plan.layout}, which is unknown",
+                hint="Ask for stereo: punktfunk connect --audio-channels 2",
+            )
+        streams, coupled, mapping = _LAYOUTS.get((plan.channel_count, plan.layout), _STEREO)
+        self._channel_count = plan.channel_count
+        self._frame_count = plan.rate_hz * plan.frame_us // 1_000_000
+        head = _OPUS_HEAD.pack(
+            b"OpusHead", 1, plan.channel_count, 0, plan.rate_hz, 0, _DISCRETE, streams, coupled
+        )
+        try:
+            context = av.CodecContext.create("opus", "r")
+            context.extradata = head + bytes(mapping)
+            context.sample_rate = plan.rate_hz
+            context.open()
+        except (av.error.FFmpegError, ValueError) as error:
+            raise EnvironmentProblem(f"no Opus decoder can be opened: {error}") from error
+        self._context: Any = context
+
+    def decode(self, payload: bytes) -> "Samples | None":
+        """Decode one packet; silence of an empty one, None of one that cannot be decoded."""
+        if not payload:
+            return np.zeros((self._frame_count, self._channel_count), np.float32)
+        try:
+            frames = self._context.decode(av.Packet(payload))
+        except av.error.FFmpegError:
+            return None
+        parts = [np.asarray(frame.to_ndarray(), np.float32).T for frame in frames]
+        if not parts or parts[0].shape[1] != self._channel_count:
+            return None
+        return np.ascontiguousarray(parts[0] if len(parts) == 1 else np.concatenate(parts))
+
+
+class PcmSamples:
+    """Interleaved little-endian samples of 16 or 24 bit."""
+
+    def __init__(self, plan: SoundPlan) -> None:
+        self._channel_count = plan.channel_count
+        self._bytes = plan.bits // 8
+
+    def decode(self, payload: bytes) -> "Samples | None":
+        """Decode one packet; None if it does not hold whole samples."""
+        if len(payload) % (self._bytes * self._channel_count):
+            return None
+        if self._bytes == 2:
+            values = np.frombuffer(payload, "<i2").astype(np.float32) / np.float32(1 << 15)
+        else:
+            wide = np.zeros((len(payload) // 3, 4), np.uint8)
+            wide[:, 1:] = np.frombuffer(payload, np.uint8).reshape(-1, 3)
+            values = wide.reshape(-1).view("<i4").astype(np.float32) / np.float32(1 << 31)
+        return values.reshape(-1, self._channel_count)
+
+
+def open_samples(plan: SoundPlan) -> OpusSamples | PcmSamples:
+    """Open what turns this session's packets into samples; EnvironmentProblem if nothing does."""
+    return PcmSamples(plan) if plan.is_pcm else OpusSamples(plan)
