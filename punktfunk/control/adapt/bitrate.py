@@ -3,23 +3,28 @@
 Runs only where Hello asked for 0 and Welcome named a rate. Rates are wire budgets in kbit/s. Spec:
 punktfunk-1.md section 2.9; the numbers below are this client's own.
 
-    seen in a window                                   called    then
-    -------------------------------------------------  --------  -------------------------------------------
-    frame lost, flush, 6 % loss, 4 key-frame asks      severe    cut at once
-    2 % loss, or latency 12 ms over its usual          bad       cut after two in a row
-    decoder slower than the frame interval             bad       one eighth less after two in a row
-    none of these                                      clean     climb: doubling first, then 6 % per 4.5 s
+    seen in a window                                        called   then
+    ------------------------------------------------------  -------  ---------------------------------------
+    latency 40 ms over its usual, a tenth of frames lost,   severe   cut at once
+    6 % loss, a flush, four key-frame asks
+    latency 12 ms over its usual, a frame lost, 2 % loss    bad      cut after two in a row
+    decoder slower than the frame interval                  slow     an eighth less after two in a row
+    none of these                                           clean    climb
 
-A cut lands on 85 % of what the link delivered where that was less than asked, else on 70 % of the rate;
-never under half. After it, for up to six windows, latency that only falls is the cut's own queue draining
-and no new verdict. Loss that two cuts did not lessen is the link's nature and not our doing (Wi-Fi in the
-next room): then loss that parity repairs no longer counts, until the rate was clean for a while.
+Latency that falls after a cut is the cut's own queue draining: no verdict at all. Where a queue grew, or
+less came than was asked for, the link is full: the rate lands on 85 % of what came, never under half, and
+what came is remembered as a wall. Loss alone proves nothing: a notch of an eighth asks the link, and where
+two notches did not lessen the loss it is the link's nature (a neighbour's Wi-Fi) and parity's business; the
+rate returns, and loss of that size no longer counts.
 
-Where a cut found a wall, climbs stop a tenth under it, and try beyond only after a pause that doubles each
-time the wall stands. An encoder that grants less than asked is held to that in the same way.
+Climbs double until the first verdict (slow start, given back after a still picture), then add 6 % after six
+clean windows, and twice as much with each climb that holds, up to a half. They stop a tenth under a wall
+and try beyond it only after a pause, which doubles each time the wall stands; what proves clean beyond it
+refutes it. An encoder that grants less than asked is held to that in the same way.
 """
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from punktfunk.control.adapt.report_window import WINDOW_NS, WindowSample
@@ -30,8 +35,11 @@ SEVERE_LOSS_PPM: Final = 60_000
 BAD_LOSS_PPM: Final = 20_000
 SEVERE_ASKS: Final = 4
 QUEUE_NS: Final = 12_000_000
+DEEP_QUEUE_NS: Final = 40_000_000
 BAD_WINDOWS: Final = 2
 CLIMB_WINDOWS: Final = 6
+CLIMB_PERCENT: Final = 6
+CLIMB_PERCENT_MOST: Final = 50
 DRAIN_WINDOWS: Final = 6
 DRAIN_FALL_NS: Final = 3_000_000
 STILL_WINDOWS: Final = 4
@@ -42,6 +50,8 @@ RETRY_LEAST_NS: Final = 12_000_000_000
 RETRY_MOST_NS: Final = 180_000_000_000
 NEED_UTILISED_PERCENT: Final = 75
 PROVEN_WINDOWS: Final = 24
+FRUITLESS_NOTCHES: Final = 2
+NATURAL_WINDOWS: Final = 40
 
 REASON_GRANTED, REASON_ENCODER, REASON_CADENCE, REASON_GOVERNOR, REASON_PINNED = range(5)
 
@@ -54,10 +64,9 @@ class Limit:
     doubt_ns: int = 0
     pause_ns: int = RETRY_LEAST_NS
 
-    def meet(self, kbps: int, now_ns: int) -> None:
-        """Note that the limit was met. One that stands doubles its pause."""
-        again = self.kbps is not None and kbps <= self.kbps * 5 // 4
-        self.pause_ns = min(self.pause_ns * 2, RETRY_MOST_NS) if again else RETRY_LEAST_NS
+    def meet(self, kbps: int, now_ns: int, *, tried: bool) -> None:
+        """Note that the limit was met; ``tried`` beyond it: then it stands, and the pause doubles."""
+        self.pause_ns = min(self.pause_ns * 2, RETRY_MOST_NS) if tried else RETRY_LEAST_NS
         self.kbps = kbps
         self.doubt_ns = now_ns + self.pause_ns
 
@@ -67,11 +76,20 @@ class Limit:
             return None
         return self.kbps if now_ns < self.doubt_ns else self.kbps * 9 // 8
 
-    def passed(self, kbps: int, now_ns: int) -> None:
-        """Note that a rate above the limit was clean for a while: the limit moves up with it."""
+    def passed(self, kbps: int) -> None:
+        """Note that this rate was clean for a while: above the limit it refutes it."""
         if self.kbps is not None and kbps > self.kbps:
-            self.kbps = kbps
-            self.doubt_ns = now_ns + self.pause_ns
+            self.kbps, self.pause_ns = None, RETRY_LEAST_NS
+
+
+class Verdict(Enum):
+    """What a window says about the rate."""
+
+    CLEAN = "clean"
+    EXCUSED = "excused"
+    BAD = "bad"
+    SEVERE = "severe"
+    DECODER = "decoder"
 
 
 class AutomaticBitrate:
@@ -87,11 +105,15 @@ class AutomaticBitrate:
         self._wall, self._encoder = Limit(), Limit()
         self._share_kbps: int | None = None
         self._latencies_ns: list[int] = []
-        self._previous_latency_ns: int | None = None
+        self._queue_ns = 0
+        self._falling = False
         self._bad = self._clean = self._still = self._drain = self._hold = 0
+        self._climb_percent = CLIMB_PERCENT
         self._delivered_kbps: list[int] = []
-        self._cut_loss_ppm: int | None = None
-        self._fruitless_cuts = 0
+        self._before_notch_kbps = 0
+        self._notch_loss_ppm: int | None = None
+        self._fruitless = 0
+        self._natural_ppm = self._natural_left = 0
         self._changed_ns: int | None = None
         self._asked_kbps: int | None = None
         self._unanswered = 0
@@ -123,7 +145,7 @@ class AutomaticBitrate:
             if reason == REASON_CADENCE:
                 self._hold = HOLD_WINDOWS
             elif climbing:
-                self._encoder.meet(kbps, now_ns)
+                self._encoder.meet(kbps, now_ns, tried=self._encoder.kbps is not None)
         elif reason == REASON_GRANTED:
             self._share_kbps = None
 
@@ -131,93 +153,132 @@ class AutomaticBitrate:
         """Judge a closed window."""
         if not self.enabled:
             return None
-        if self._asked_kbps is not None and self._changed_ns is not None:
+        self._note_latency(sample)
+        if self._asked_kbps is not None:
             return self._await_answer(sample.now_ns)
-        latency_grew = self._note_latency(sample)
+        if self._is_still(sample):
+            return None
+        self._hold = max(0, self._hold - 1)
+        verdict = self._judge(sample)
+        self._drain = max(0, self._drain - 1)
+        if verdict is Verdict.EXCUSED:
+            return None
+        if verdict is Verdict.CLEAN:
+            self._bad = 0
+            self._clean += 1
+            return self._restore(sample.now_ns) or self._climb(sample)
+        return self._descend(sample, verdict)
+
+    def _descend(self, sample: WindowSample, verdict: Verdict) -> int | None:
+        self._clean, self._climb_percent = 0, CLIMB_PERCENT
+        self._bad += 1
+        due = verdict is Verdict.SEVERE or self._bad >= BAD_WINDOWS or self._beyond_wall
+        if not due or self._cooling(sample.now_ns):
+            return None
+        self._bad = 0
+        self._slow_start = False
+        return self._slow_decoder(sample) if verdict is Verdict.DECODER else self._cut(sample, verdict)
+
+    def _is_still(self, sample: WindowSample) -> bool:
+        """Whether nothing moved; the first moving window after a while begins with slow start again."""
         if sample.still:
             self._still += 1
-            return None
-        if self._still >= STILL_WINDOWS:
-            self._slow_start = True
+            return True
+        self._slow_start = self._slow_start or self._still >= STILL_WINDOWS
         self._still = 0
-        self._hold = max(0, self._hold - 1)
-        severe, bad, decoder = self._verdict(sample, latency_grew=latency_grew)
-        if severe or bad or decoder:
-            self._clean = 0
-            self._bad += 1
-            due = severe or self._bad >= BAD_WINDOWS
-            if not due or self._cooling(sample.now_ns):
-                return None
-            return self._cut(sample, by_decoder=decoder and not (severe or bad), queued=latency_grew)
-        self._bad = 0
-        self._clean += 1
-        return self._climb(sample)
+        return False
 
-    def _note_latency(self, sample: WindowSample) -> bool:
-        """Whether the latency lies over its usual one and is not just falling back after a cut."""
-        latency_ns, previous_ns = sample.latency_ns, self._previous_latency_ns
-        self._previous_latency_ns = latency_ns
+    def _note_latency(self, sample: WindowSample) -> None:
+        """Keep how far the latency lies over its usual one, and whether it falls."""
+        latency_ns = sample.latency_ns
+        self._falling = False
         if latency_ns is None:
-            return False
-        usual_ns = min(self._latencies_ns, default=latency_ns)
+            return
+        self._falling = bool(self._latencies_ns) and latency_ns <= self._latencies_ns[-1] - DRAIN_FALL_NS
         self._latencies_ns = [*self._latencies_ns[1 - LATENCY_MEMORY :], latency_ns]
-        grew = latency_ns >= usual_ns + max(QUEUE_NS, usual_ns // 4)
-        if not grew:
-            self._drain = 0
-        elif self._drain:
-            self._drain -= 1
-            return previous_ns is not None and latency_ns > previous_ns - DRAIN_FALL_NS and self._drain == 0
-        return grew
+        usual_ns = min(self._latencies_ns)
+        self._queue_ns = max(0, latency_ns - usual_ns - max(0, usual_ns // 4 - QUEUE_NS))
 
-    def _verdict(self, sample: WindowSample, *, latency_grew: bool) -> tuple[bool, bool, bool]:
-        draining = self._drain > 0
-        natural = self._fruitless_cuts >= 2
-        severe = sample.flushed or (not draining and sample.keyframe_ask_count >= SEVERE_ASKS)
-        severe = severe or (not draining and sample.dropped_frame_count > 0 and not natural)
-        severe = severe or (sample.loss_ppm >= SEVERE_LOSS_PPM and not draining and not natural)
-        bad = latency_grew or (sample.loss_ppm >= BAD_LOSS_PPM and not natural and not draining)
+    def _judge(self, sample: WindowSample) -> Verdict:
+        if self._drain and self._falling and not sample.flushed:
+            return Verdict.EXCUSED
+        if sample.loss_ppm or sample.dropped_frame_count:
+            self._natural_left = NATURAL_WINDOWS
+        elif self._natural_left:
+            self._natural_left -= 1
+        natural = (
+            self._natural_left > 0 and self._natural_ppm > 0 and sample.loss_ppm <= 2 * self._natural_ppm
+        )
+        asks, dropped = sample.keyframe_ask_count, sample.dropped_frame_count
+        severe = sample.flushed or dropped * 10 > sample.frame_count
+        severe = severe or (self._queue_ns >= DEEP_QUEUE_NS and not self._falling)
+        severe = severe or (not natural and (sample.loss_ppm >= SEVERE_LOSS_PPM or asks >= SEVERE_ASKS))
+        if severe:
+            return Verdict.SEVERE
+        bad = self._queue_ns >= QUEUE_NS
+        bad = bad or (not natural and (sample.loss_ppm >= BAD_LOSS_PPM or dropped > 0))
+        if bad:
+            return Verdict.BAD
         full = sample.frame_count * self._interval_ns * 4 >= sample.duration_ns * 3
-        decoder = full and sample.decode_ns is not None and sample.decode_ns > self._interval_ns
-        return severe, bad, decoder
+        slow = full and sample.decode_ns is not None and sample.decode_ns > self._interval_ns
+        return Verdict.DECODER if slow else Verdict.CLEAN
 
-    def _cut(self, sample: WindowSample, *, by_decoder: bool, queued: bool) -> int | None:
-        current, now_ns = self.current_kbps, sample.now_ns
-        self._slow_start = False
-        self._bad = 0
-        if by_decoder:
-            self._encoder.meet(current * 7 // 8, now_ns)
-            return self._ask(max(current * 7 // 8, LEAST_KBPS), now_ns, "decoder")
-        short = sample.delivered_kbps < current * 9 // 10
-        wanted = sample.delivered_kbps * 85 // 100 if queued and short else current * 7 // 10
-        if queued or sample.dropped_frame_count:
-            found_kbps = min(sample.delivered_kbps, current) if queued else current
-            self._wall.meet(max(found_kbps * 9 // 10, wanted, LEAST_KBPS), now_ns)
-        self._note_fruit(sample, queued=queued)
+    def _cut(self, sample: WindowSample, verdict: Verdict) -> int | None:
+        current, now_ns, delivered = self.current_kbps, sample.now_ns, sample.delivered_kbps
+        short = delivered * 10 < current * 9
+        queued = self._queue_ns >= QUEUE_NS or (short and verdict is Verdict.SEVERE)
         self._drain = DRAIN_WINDOWS
-        reason = "queue" if queued else "loss"
-        return self._ask(max(wanted, current // 2, LEAST_KBPS), now_ns, reason)
+        if queued:
+            self._notch_loss_ppm, self._fruitless = None, 0
+            # Delivered is a tenth over the budget where parity's least number of shards pads small frames.
+            found = min(current, delivered * 85 // 100)
+            wanted = min(current, delivered) * 85 // 100
+            if self._beyond_wall and self._wall.kbps and delivered * 10 >= self._wall.kbps * 8:
+                found = self._wall.kbps
+                wanted = found * 95 // 100
+            self._wall.meet(found, now_ns, tried=self._beyond_wall)
+            return self._ask(max(wanted, current // 2, LEAST_KBPS), now_ns, "queue")
+        before, self._notch_loss_ppm = self._notch_loss_ppm, sample.loss_ppm
+        if before is None:
+            self._before_notch_kbps, self._fruitless = current, 0
+        elif sample.loss_ppm * 4 >= before * 3:
+            self._fruitless += 1
+        if self._fruitless >= FRUITLESS_NOTCHES:
+            self._natural_ppm, self._natural_left = max(sample.loss_ppm, BAD_LOSS_PPM), NATURAL_WINDOWS
+            return self._restore(now_ns)
+        return self._ask(max(current * 7 // 8, LEAST_KBPS), now_ns, "loss")
 
-    def _note_fruit(self, sample: WindowSample, *, queued: bool) -> None:
-        """Count cuts for loss alone that left the loss as it was."""
-        before, self._cut_loss_ppm = self._cut_loss_ppm, None if queued else sample.loss_ppm
-        same = before is not None and not queued and sample.loss_ppm * 2 >= before
-        self._fruitless_cuts = self._fruitless_cuts + 1 if same else 0
+    @property
+    def _beyond_wall(self) -> bool:
+        return self._wall.kbps is not None and self.current_kbps > self._wall.kbps
+
+    def _slow_decoder(self, sample: WindowSample) -> int | None:
+        wanted = max(self.current_kbps * 7 // 8, LEAST_KBPS)
+        self._encoder.meet(wanted, sample.now_ns, tried=self._encoder.kbps is not None)
+        return self._ask(wanted, sample.now_ns, "decoder")
+
+    def _restore(self, now_ns: int) -> int | None:
+        """Return to the rate before the notches, once the loss is known for the link's nature."""
+        if not self._natural_ppm or not self._before_notch_kbps or self._cooling(now_ns):
+            return None
+        wanted, self._before_notch_kbps, self._notch_loss_ppm = self._before_notch_kbps, 0, None
+        return self._ask(wanted, now_ns, "restore") if wanted > self.current_kbps else None
 
     def _climb(self, sample: WindowSample) -> int | None:
         now_ns, current = sample.now_ns, self.current_kbps
         self._delivered_kbps = [*self._delivered_kbps[1 - PROVEN_WINDOWS :], sample.delivered_kbps]
         if self._clean >= CLIMB_WINDOWS:
-            self._wall.passed(current, now_ns)
-            self._encoder.passed(current, now_ns)
+            self._wall.passed(current)
+            self._encoder.passed(current)
             if sample.loss_ppm < BAD_LOSS_PPM:
-                self._fruitless_cuts, self._cut_loss_ppm = 0, None
+                self._notch_loss_ppm = None
         utilised = sample.delivered_kbps * 100 >= current * NEED_UTILISED_PERCENT
         if not utilised or self._hold or self._cooling(now_ns):
             return None
         if self._slow_start:
             wanted = min(current * 2, max(self._delivered_kbps) * 3 // 2)
         elif self._clean >= CLIMB_WINDOWS:
-            wanted = current + max(current * 6 // 100, 100)
+            wanted = current + max(current * self._climb_percent // 100, 100)
         else:
             return None
         for limit in (self._wall.allowed_kbps(now_ns), self._encoder.allowed_kbps(now_ns), self._share_kbps):
@@ -225,13 +286,14 @@ class AutomaticBitrate:
         wanted = min(wanted, self.ceiling_kbps)
         if wanted < current + max(current // 50, 50):
             return None
+        if not self._slow_start:
+            self._climb_percent = min(self._climb_percent * 2, CLIMB_PERCENT_MOST)
         self._clean = 0
         return self._ask(wanted, now_ns, "climb")
 
     def _await_answer(self, now_ns: int) -> int | None:
         """Give up after three requests without any answer: such a host cannot."""
-        assert self._changed_ns is not None
-        if now_ns - self._changed_ns >= COOLDOWN_NS + WINDOW_NS:
+        if self._changed_ns is not None and now_ns - self._changed_ns >= COOLDOWN_NS + WINDOW_NS:
             self._unanswered += 1
             self._asked_kbps = None
             self.enabled = self._unanswered < UNANSWERED_MAX

@@ -18,6 +18,7 @@ INITIAL_PERCENT: Final = 10
 ASK_PERCENT: Final = 3
 ASK_WINDOWS_MAX: Final = 4
 _AVERAGE_WINDOWS: Final = 32
+_AVERAGE_LEAST: Final = 8
 _AVERAGE_MOST_PERCENT: Final = 25
 _CLEAN_S: Final = 600
 
@@ -95,7 +96,7 @@ class AdaptiveFec:
             return self.percent
         wanted = next_percent(min(loss_ppm, 1_000_000), self.percent, self._ask_run)
         if self.shape is not None:
-            average_ppm = sum(self._history) // _AVERAGE_WINDOWS
+            average_ppm = sum(self._history) // max(len(self._history), _AVERAGE_LEAST)
             wanted = max(wanted, lasting_percent(average_ppm, self.shape))
         self.percent = wanted
         return wanted

@@ -116,7 +116,11 @@ class ReportWindows:
         self._probe_until_ns: int | None = None
 
     def on_frame(self, latency_ns: int | None, *, repeat: bool = False) -> None:
-        """Note a completed frame; ``latency_ns`` from capture to reception, if the clock is known."""
+        """Note a completed frame; ``latency_ns`` from capture to its first packet, if the clock is known.
+
+        The first packet's delay shows the queue in the network; the last one's also how large the frame was.
+        Where the host tells how long it took itself (tag CF), leave that out.
+        """
         self._open.frame_count += 1
         self._open.repeat_count += repeat
         if latency_ns is not None:

@@ -1,0 +1,194 @@
+"""A host under a virtual clock: a modelled encoder, the production geometry and adaptation.
+
+The encoder is the only thing that is made up: its frames spend the bitrate, more for key frames, which the
+next ones save again. Parity (AdaptiveFec), recovery (HostRecovery), budgets and blocks are those of the
+product.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+from typing import Final, NamedTuple
+
+from punktfunk.control.adapt.asks import Ask
+from punktfunk.control.adapt.budget import clamp_kbps, encoder_bitrate, wire_bitrate
+from punktfunk.control.adapt.fec import INITIAL_PERCENT, AdaptiveFec, FrameShape
+from punktfunk.control.adapt.host_recovery import HostRecovery, Invalidate, SendIdr
+from punktfunk.wire.native.blocks import USUAL_DATA_MAX, Geometry, emission_order
+from punktfunk.wire.native.packet import (
+    FLAG_FIRST_PACKET,
+    FLAG_LAST_PACKET,
+    FLAG_PICTURE,
+    USER_KEY_FRAME,
+    USER_PICTURE,
+    USER_RECOVERY_ANCHOR,
+    FecScheme,
+    Header,
+)
+
+SECOND_NS: Final = 1_000_000_000
+_KEY_FRAME_TIMES: Final = 4
+_REPAY_FRAMES: Final = 30
+_PACE_SHARE: Final = (7, 8)
+_WAVER: Final = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSettings:
+    """The stream that is sent. Rates are wire budgets in kbit/s.
+
+    ``fec_percent`` of None adapts, a number is an operator's. ``automatic`` lets the client choose the
+    rate, up to ``ceiling_kbps``. ``smooth`` spreads a frame over its interval, else it leaves at once.
+    ``encoder_kbps`` is the most that the encoder grants (0: anything).
+    """
+
+    bitrate_kbps: int = 20_000
+    refresh_hz: int = 60
+    fec_percent: int | None = None
+    fec_scheme: FecScheme = FecScheme.GF16
+    shard_bytes: int = 1408
+    data_max: int = 0
+    automatic: bool = False
+    ceiling_kbps: int = 100_000
+    smooth: bool = True
+    can_invalidate: bool = False
+    audio_kbps: int = 256
+    encoder_kbps: int = 0
+    still_from_ns: int = 0
+    still_until_ns: int = 0
+
+    @property
+    def interval_ns(self) -> int:
+        """Nanoseconds from frame to frame."""
+        return SECOND_NS // self.refresh_hz
+
+    def geometry(self) -> Geometry:
+        """Give what Welcome would settle."""
+        percent = INITIAL_PERCENT if self.fec_percent is None else self.fec_percent
+        data_max = self.data_max or USUAL_DATA_MAX[self.fec_scheme]
+        if self.fec_scheme is FecScheme.GF8:
+            data_max = min(data_max, 255 * 100 // (100 + max(percent, INITIAL_PERCENT)) - 1)
+        return Geometry(self.shard_bytes, data_max, self.fec_scheme, percent)
+
+
+class SentPacket(NamedTuple):
+    """A packet, and when it leaves."""
+
+    header: Header
+    sent_ns: int
+
+
+@dataclass(slots=True)
+class HostCounts:
+    """What was sent."""
+
+    frames: int = 0
+    key_frames: int = 0
+    data_packets: int = 0
+    parity_packets: int = 0
+    bytes: int = 0
+    asks: int = 0
+    invalidations: int = 0
+
+
+class ModelHost:
+    """Call ``frame`` at every tick; feed it what the client says."""
+
+    def __init__(self, settings: StreamSettings, seed: int) -> None:
+        self.settings = settings
+        self.counts = HostCounts()
+        self.geometry = settings.geometry()
+        self.budget_kbps = clamp_kbps(settings.bitrate_kbps)
+        self.fec = AdaptiveFec(self.geometry.welcome_percent, fixed=settings.fec_percent is not None)
+        self.recovery = HostRecovery(can_invalidate=settings.can_invalidate)
+        self._chance = Random(seed).random  # noqa: S311 - repeatable, not secret
+        self._frame_index = self._sequence = 0
+        self._debt_bytes = 0
+        self._note_shape()
+
+    @property
+    def encoder_kbps(self) -> int:
+        """What the budget leaves for the encoder now."""
+        settings = self.settings
+        return encoder_bitrate(self.budget_kbps, settings.audio_kbps, self.fec.percent, settings.shard_bytes)
+
+    def on_set_bitrate(self, asked_kbps: int) -> int:
+        """Clamp and apply a SetBitrate; what BitrateChanged answers."""
+        self.budget_kbps = clamp_kbps(asked_kbps)
+        settings = self.settings
+        if settings.encoder_kbps and self.encoder_kbps > settings.encoder_kbps:
+            self.budget_kbps = wire_bitrate(
+                settings.encoder_kbps, settings.audio_kbps, self.fec.percent, settings.shard_bytes
+            )
+        self._note_shape()
+        return self.budget_kbps
+
+    def on_loss_report(self, loss_ppm: int) -> None:
+        """Adapt the parity."""
+        self.fec.on_loss_report(loss_ppm, keyframe_asked=self.recovery.take_asked())
+
+    def on_ask(self, ask: Ask, now_ns: int) -> None:
+        """Take a request for recovery."""
+        self.counts.asks += 1
+        self.recovery.on_ask(ask, now_ns)
+
+    def frame(self, now_ns: int, frame_bytes: int | None = None) -> Iterator[SentPacket]:
+        """All packets of the next frame in the order of sending; ``frame_bytes`` overrides the encoder."""
+        flags = USER_PICTURE | self._recover(now_ns)
+        key = bool(flags & USER_KEY_FRAME)
+        size = self._encode(now_ns, key=key) if frame_bytes is None else frame_bytes
+        blocks = self.geometry.blocks(size, self.fec.percent)
+        total = sum(block.data_count + block.parity_count for block in blocks)
+        window_ns = (
+            self.settings.interval_ns * _PACE_SHARE[0] // _PACE_SHARE[1] if self.settings.smooth else 0
+        )
+        counts = self.counts
+        counts.frames += 1
+        counts.key_frames += key
+        counts.data_packets += sum(block.data_count for block in blocks)
+        counts.parity_packets += sum(block.parity_count for block in blocks)
+        counts.bytes += size
+        for place, (block_index, shard_index) in enumerate(emission_order(blocks)):
+            packet_flags = FLAG_PICTURE | (FLAG_FIRST_PACKET if place == 0 else 0)
+            packet_flags |= FLAG_LAST_PACKET if place == total - 1 else 0
+            block = blocks[block_index]
+            header = Header(
+                now_ns, self._frame_index, self._sequence, size, flags, block_index, len(blocks),
+                block.data_count, block.parity_count, shard_index, self.geometry.shard_bytes,
+                self.geometry.fec_scheme, packet_flags,
+            )  # fmt: skip
+            self._sequence += 1
+            yield SentPacket(header, now_ns + window_ns * place // total)
+        self._frame_index += 1
+
+    def _recover(self, now_ns: int) -> int:
+        """User flags of the next frame: key frame, anchor or none."""
+        if not self._frame_index:
+            self.recovery.on_idr(now_ns)
+            return USER_KEY_FRAME
+        match self.recovery.decide(now_ns):
+            case SendIdr():
+                return USER_KEY_FRAME
+            case Invalidate():
+                self.counts.invalidations += 1
+                return USER_RECOVERY_ANCHOR
+            case None:
+                return 0
+
+    def _encode(self, now_ns: int, *, key: bool) -> int:
+        """Bytes that the encoder makes of this frame."""
+        usual = self.encoder_kbps * 125 // self.settings.refresh_hz
+        if self.settings.still_from_ns <= now_ns < self.settings.still_until_ns:
+            usual //= 10
+        if key:
+            self._debt_bytes += usual * (_KEY_FRAME_TIMES - 1)
+            return usual * _KEY_FRAME_TIMES
+        repaid = min(self._debt_bytes, usual * (_KEY_FRAME_TIMES - 1) // _REPAY_FRAMES)
+        self._debt_bytes -= repaid
+        return max(1, int((usual - repaid) * (1 - _WAVER + 2 * _WAVER * self._chance())))
+
+    def _note_shape(self) -> None:
+        data_count = self.geometry.data_count(self.encoder_kbps * 125 // self.settings.refresh_hz)
+        self.fec.shape = FrameShape(
+            data_count, min(data_count, self.geometry.data_max), float(self.settings.refresh_hz)
+        )
