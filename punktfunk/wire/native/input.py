@@ -119,8 +119,11 @@ def parse_input(datagram: bytes) -> NativeInput | None:
 
 def build_input(event: NativeInput) -> bytes:
     """Write 18 bytes; LocalProtocolError for numbers that do not fit or an event that would be dropped."""
+    writer = _WRITERS.get(type(event))
+    if writer is None:
+        raise LocalProtocolError(f"{type(event).__name__} is no input event")
     try:
-        datagram = _EVENT.pack(INPUT_TAG, *_WRITERS[type(event)](event))
+        datagram = _EVENT.pack(INPUT_TAG, *writer(event))
     except StructError as error:
         raise LocalProtocolError(f"no input event can say {event}") from error
     if parse_input(datagram) is None:

@@ -154,6 +154,10 @@ class Registry:
 
         return register
 
+    def has(self, kind: type[Any]) -> bool:
+        """Whether the class is one of these messages."""
+        return kind in self._codes
+
     def code_of(self, kind: type[Any]) -> int:
         """Type byte of a message's class."""
         return self._codes[kind]
