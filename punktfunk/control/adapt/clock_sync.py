@@ -6,8 +6,9 @@ more about queues than about clocks, so while streaming one is taken only near t
 trip, or when three in a row were refused: then the best of those. Spec: punktfunk-1.md section 2.8.
 """
 
-from dataclasses import dataclass
 from typing import Final
+
+from punktfunk.wire.native.clock import Offset, best, measure
 
 ROUND_COUNT: Final = 8
 ROUND_PATIENCE_NS: Final = 2_000_000_000
@@ -15,20 +16,6 @@ ROUND_SPACING_NS: Final = 7_000_000
 RESYNC_NS: Final = 60_000_000_000
 REFUSALS_MAX: Final = 3
 ALWAYS_GOOD_NS: Final = 2_000_000
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Reading:
-    """Result of a round or a series; the smaller round trip is the better one."""
-
-    rtt_ns: int
-    offset_ns: int  # host minus client
-
-
-def reading(t1_ns: int, t2_ns: int, t3_ns: int, t4_ns: int) -> Reading:
-    """Read four stamps: client sent, host received, host answered, client received."""
-    offset_ns = ((t2_ns - t1_ns) + (t3_ns - t4_ns)) // 2
-    return Reading(max(0, (t4_ns - t1_ns) - (t3_ns - t2_ns)), offset_ns)
 
 
 def acceptable(rtt_ns: int, floor_ns: int) -> bool:
@@ -44,7 +31,7 @@ class ClockSeries:
         self._asked: int | None = None
         self._next_ns: int | None = now_ns
         self._deadline_ns = now_ns + ROUND_PATIENCE_NS
-        self._rounds: list[Reading] = []
+        self._rounds: list[Offset] = []
         self.over = False
 
     def begin_round(self, t1_ns: int, now_ns: int) -> None:
@@ -56,7 +43,7 @@ class ClockSeries:
         if self.over or t1_ns != self._asked:
             return
         self._asked = None
-        self._rounds.append(reading(t1_ns, t2_ns, t3_ns, t4_ns))
+        self._rounds.append(measure(t1_ns, t2_ns, t3_ns, t4_ns))
         if len(self._rounds) == ROUND_COUNT:
             self.over = True
         else:
@@ -78,22 +65,22 @@ class ClockSeries:
             return None
         return self._deadline_ns if self._next_ns is None else self._next_ns
 
-    def best(self) -> Reading | None:
+    def best(self) -> Offset | None:
         """Return the round with the smallest round trip; None without any: assume a shared clock."""
-        return min(self._rounds, default=None)
+        return best(self._rounds)
 
 
 class ClockSync:
     """The offset in use. Only for sessions whose first series worked; times are CLOCK_MONOTONIC."""
 
-    def __init__(self, first: Reading, now_ns: int) -> None:
+    def __init__(self, first: Offset, now_ns: int) -> None:
         self.offset_ns = first.offset_ns
         self.rtt_ns = first.rtt_ns
         self.floor_ns = first.rtt_ns
         self.series: ClockSeries | None = None
         self.applied_count = 0
         self._due_ns = now_ns + RESYNC_NS
-        self._refused: list[Reading] = []
+        self._refused: list[Offset] = []
 
     def start(self, now_ns: int) -> ClockSeries:
         """Begin a series: by the minute, or because frames seem late. A running one is abandoned."""
@@ -109,10 +96,10 @@ class ClockSync:
     def finish(self) -> bool:
         """Judge the series that is over; True where the offset was set anew."""
         series, self.series = self.series, None
-        best = series.best() if series is not None and series.over else None
-        return best is not None and self.offer(best) is not None
+        found = series.best() if series is not None and series.over else None
+        return found is not None and self.offer(found) is not None
 
-    def offer(self, found: Reading) -> Reading | None:
+    def offer(self, found: Offset) -> Offset | None:
         """Compare a series' best round with the floor, then lower the floor; what was applied, or None."""
         good = acceptable(found.rtt_ns, self.floor_ns)
         self.floor_ns = min(self.floor_ns, found.rtt_ns)
@@ -122,11 +109,11 @@ class ClockSync:
         self._refused.append(found)
         if len(self._refused) < REFUSALS_MAX:
             return None
-        best = min(self._refused)
+        least = best(self._refused)
         self._refused.clear()
-        return self._apply(best)
+        return None if least is None else self._apply(least)
 
-    def _apply(self, found: Reading) -> Reading:
+    def _apply(self, found: Offset) -> Offset:
         self.offset_ns, self.rtt_ns = found.offset_ns, found.rtt_ns
         self.applied_count += 1
         return found
