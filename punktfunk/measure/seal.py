@@ -3,7 +3,8 @@
 What is timed on our side is the entry that a stream's kernel calls, with a batch of packets, repeated inside
 one kernel: nanoseconds of the thread's own CPU time for each packet. The baseline is one Python call for each
 packet, with key schedule, nonce and text made beforehand. Rows named "from Python" have one call of
-Cipher.seal for the batch instead. What comes out is compared before it is timed.
+Cipher.seal for the batch instead. Opening also happens in place and works once, so its rows are calls from
+Python that begin by copying the sealed batch back. What comes out is compared before it is timed.
 """
 
 from collections.abc import Callable, Iterator
@@ -80,6 +81,29 @@ def seal_rows(options: SealOptions, algorithm: Algorithm, way: str, size: int) -
             yield judged(
                 replace(row, work_bytes=size), SEAL, asked=size == _FLOOR_BYTES and way in (best, "evp")
             )
+        yield _opening(cipher, f"open {case}, from Python", texts, nonces, options.rounds)
+
+
+def _opening(cipher: realtime.Cipher, case: str, texts: list[bytes], nonces: U8, rounds: int) -> Row:
+    size = len(texts[0])
+    call = AESGCM if cipher.algorithm == "aes-128-gcm" else ChaCha20Poly1305
+    baseline = call(bytes(range(_KEY_BYTES[cipher.algorithm])))
+    starts = [nonce[:_NONCE_BYTES].tobytes() for nonce in nonces]
+    packets = [baseline.encrypt(nonce, text, None) for nonce, text in zip(starts, texts, strict=True)]
+    sealed = np.frombuffer(b"".join(packets), np.uint8).reshape(_BATCH, size + _TAG_BYTES)
+    rows = realtime.aligned_rows(_BATCH, size + _TAG_BYTES, seed=0)
+    sizes, results = np.full(_BATCH, size, np.int64), np.zeros(_BATCH, np.uint8)
+
+    def ours() -> None:
+        np.copyto(rows, sealed)
+        if cipher.open(rows, nonces, sizes, results, text_offset=0) != _BATCH:
+            raise PunktfunkError(f"{case}: a packet does not open, so it is not timed")
+
+    ours()
+    if [row[:size].tobytes() for row in rows] != texts:
+        raise PunktfunkError(f"{case}: the result is wrong, so it is not timed")
+    theirs = _each(list(zip(starts, packets, strict=True)), baseline.decrypt)
+    return replace(_row(case, theirs, looped(ours), rounds), work_bytes=size)
 
 
 def _row(case: str, theirs: Work, ours: Work, rounds: int) -> Row:

@@ -76,7 +76,8 @@ def test_seal_has_every_way_of_this_cpu():
     assert {row.baseline_name for row in rows} == {CRYPTOGRAPHY}
     for way in realtime.runnable_seals():
         assert {f"aes-128-gcm {way}", f"aes-128-gcm {way}, 100 bytes"} <= found
-    assert "chacha20-poly1305 evp" in found
+        assert f"open aes-128-gcm {way}, 100 bytes, from Python" in found
+    assert {"chacha20-poly1305 evp", "open chacha20-poly1305 evp, from Python"} <= found
     asked = {row.case for row in rows if row.floor}
     assert asked == {"aes-128-gcm evp", f"aes-128-gcm {realtime.runnable_seals()[0]}"}
 
