@@ -119,6 +119,9 @@ class ClockSync:
         return found
 
 
+Reading = Offset
+"""Result of a round or a series."""
+
 MOST_LATENCY_NS: Final = 10_000_000_000
 
 

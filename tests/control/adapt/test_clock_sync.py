@@ -5,10 +5,8 @@ import pytest
 from punktfunk.control.adapt.clock_sync import (
     ClockSeries,
     ClockSync,
-    Reading,
     acceptable,
     one_way_ns,
-    reading,
 )
 from punktfunk.wire.native.clock import Offset
 
