@@ -4,9 +4,19 @@
     ---------------  ---------------------------  -----------------------------------------------------------
     pair             pin, name?, address?         name, fingerprint, address: once the client is paired
     waiting          -                            clients: number, address, fingerprint, seconds
-    clients.list     -                            clients: name, fingerprint, added_at, last_seen (ISO 8601)
+    clients.list     -                            clients: name, fingerprint, kinds, grants, expired, and as
+                                                  ISO 8601 or empty added_at, last_seen, expires_at
     clients.rename   client, name                 name, fingerprint
     clients.remove   client                       name, fingerprint
+    clients.grant    client, grants, for?         the client, as clients.list has it
+    clients.expire   client, for                  the same
+    pair.native      for?, device?, grants?,      pin, seconds, device, grants
+                     expires?
+    pair.native.wait -                            name: once the device with the PIN shown last is paired
+    clients.pending  -                            clients: number, name, address, fingerprint, seconds, state
+    clients.approve  client, name?, grants?,      the client, as clients.list has it
+                     expires?
+    clients.deny     client                       name, fingerprint
     apps.list        -                            apps: app_id, title, command
     lab.swap         kind, name, folder           kind, name, number, before: from the next frame on
     lab.frames       -                            frames: times, bytes, and the variants that made each
@@ -20,7 +30,6 @@ mode 0600, and the kernel tells who connects: root and the host's own user are s
 may also be a number or the first digits of a certificate, as ``waiting`` shows them.
 """
 
-import datetime as dt
 import json
 import logging
 import os
@@ -28,13 +37,14 @@ import shlex
 import socket
 import stat
 import struct
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import trio
 
 from punktfunk.control.apps import Catalogue
+from punktfunk.control.client_verbs import ClientVerbs, Result, Verb
 from punktfunk.control.complaints import Complaints
 from punktfunk.control.gamestream.pairing_desk import PairingDesk, Stage
 from punktfunk.control.lab import LabDesk
@@ -47,7 +57,6 @@ logger = logging.getLogger(__name__)
 MAXIMUM_REQUEST_BYTES: Final = 16 << 10
 REQUEST_S: Final = 10.0
 MAXIMUM_CONNECTIONS: Final = 16
-Result = dict[str, Any]
 
 
 class AdminHost(Protocol):
@@ -64,25 +73,32 @@ class AdminHost(Protocol):
 
 
 class AdminDesk:
-    """Answers requests, whichever way they came: the socket's, or a terminal's of the host itself."""
+    """Answers requests, whichever way they came: the socket's, or a terminal's of the host itself.
+
+    ``more`` are verbs of parts that a setting can switch off.
+    """
 
     def __init__(
-        self, host: AdminHost, pairing: PairingDesk, book: ClientBook, catalogue: Catalogue, lab: LabDesk
+        self,
+        host: AdminHost,
+        pairing: PairingDesk,
+        book: ClientBook,
+        catalogue: Catalogue,
+        lab: LabDesk,
+        more: Mapping[str, Verb] | None = None,
     ) -> None:
         self._host = host
         self._pairing = pairing
-        self._book = book
         self._catalogue = catalogue
-        self._verbs: dict[str, Callable[[Mapping[str, str]], Awaitable[Result]]] = {
+        self._verbs: dict[str, Verb] = {
             "pair": self._pair,
             "waiting": self._waiting,
-            "clients.list": self._list_clients,
-            "clients.rename": self._rename_client,
-            "clients.remove": self._remove_client,
             "apps.list": self._list_apps,
             "status": self._status,
             "stop": self._stop,
+            **ClientVerbs(book, host.client_removed).verbs(),
             **lab.verbs(),
+            **(more or {}),
         }
 
     async def answer(self, request: Mapping[str, str]) -> Result:
@@ -117,28 +133,6 @@ class AdminDesk:
                 for attempt in self._pairing.waiting()
             ]
         }
-
-    async def _list_clients(self, _request: Mapping[str, str]) -> Result:
-        return {
-            "clients": [
-                {
-                    "name": client.name,
-                    "fingerprint": client.fingerprint,
-                    "added_at": _readable(client.added_at_s),
-                    "last_seen": _readable(client.last_seen_s),
-                }
-                for client in self._book.clients()
-            ]
-        }
-
-    async def _rename_client(self, request: Mapping[str, str]) -> Result:
-        client = await self._book.rename(request.get("client", ""), request.get("name", ""))
-        return {"name": client.name, "fingerprint": client.fingerprint}
-
-    async def _remove_client(self, request: Mapping[str, str]) -> Result:
-        client = await self._book.remove(request.get("client", ""))
-        await self._host.client_removed(client)
-        return {"name": client.name, "fingerprint": client.fingerprint}
 
     async def _list_apps(self, _request: Mapping[str, str]) -> Result:
         return {
@@ -252,8 +246,3 @@ def parse_request(line: bytes) -> dict[str, str]:
     if not isinstance(request, dict) or not all(isinstance(value, str) for value in request.values()):
         raise RemoteProtocolError("a request is an object whose values are texts")
     return request
-
-
-def _readable(time_s: int) -> str:
-    """Write a time as ISO 8601 in UTC; nothing for 0, which means never."""
-    return dt.datetime.fromtimestamp(time_s, dt.UTC).isoformat() if time_s > 0 else ""

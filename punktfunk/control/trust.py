@@ -1,7 +1,9 @@
-"""Which client certificates are paired. Identity is the SHA-256 of the certificate's DER and nothing else.
+"""Which client certificates are paired, for which protocols, with which rights and until when.
 
-Names and dates inside a client's certificate are never looked at: all Moonlight clients share one subject
-name, and some carry dates or extensions that fail ordinary verification (gamestream.md section 2.2).
+Identity is the SHA-256 of the certificate's DER and nothing else. Names and dates inside a client's
+certificate are never looked at: all Moonlight clients share one subject name, and some carry dates or
+extensions that fail ordinary verification (gamestream.md section 2.2). One list serves GameStream and
+punktfunk/1: what a device may do is the owner's word, whatever it speaks (punktfunk-1 section 2.4).
 """
 
 import hashlib
@@ -9,7 +11,8 @@ import hmac
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +20,7 @@ import trio
 
 from punktfunk.control.store import Content, StateFile
 from punktfunk.errors import ConfigError, EnvironmentProblem
+from punktfunk.wire.native.capabilities import Grant
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +28,13 @@ MAXIMUM_CLIENTS: Final = 128
 MAXIMUM_NAME_CHARACTERS: Final = 64
 SEEN_WRITTEN_EVERY_S: Final = 3600
 """``last_seen`` reaches the disk this often at most: clients poll every three seconds."""
+
+
+class ClientKind(StrEnum):
+    """What a client speaks. Pairing for one protocol opens no door of the other."""
+
+    GAMESTREAM = "gamestream"
+    NATIVE = "native"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +45,13 @@ class PairedClient:
     name: str
     added_at_s: int
     last_seen_s: int = 0
+    kinds: frozenset[ClientKind] = frozenset({ClientKind.GAMESTREAM})
+    grants: Grant = Grant.ALL
+    expires_at_s: int = 0  # 0: never
+
+    def expired(self, now_s: float) -> bool:
+        """Tell whether its time is over."""
+        return 0 < self.expires_at_s <= now_s
 
 
 def fingerprint_of(certificate_der: bytes) -> str:
@@ -41,19 +59,26 @@ def fingerprint_of(certificate_der: bytes) -> str:
     return hashlib.sha256(certificate_der).hexdigest()
 
 
-def tidy_name(name: str) -> str:
-    """Make a device name fit for a terminal and a file: printable, one line, bounded."""
+def tidy_name(name: str, otherwise: str = "Moonlight") -> str:
+    """Make a device name fit for a terminal and a file: printable, one line, bounded.
+
+    What turns the direction of writing is not printable either: no name can pose as another's.
+    """
     printable = "".join(character if character.isprintable() else " " for character in name[:256])
-    return " ".join(printable.split())[:MAXIMUM_NAME_CHARACTERS] or "Moonlight"
+    return " ".join(printable.split())[:MAXIMUM_NAME_CHARACTERS] or otherwise
 
 
 class ClientBook:
     """The paired clients, in memory and on disk. Changes are written in a thread before they count."""
 
     def __init__(self, folder: Path, *, wall_clock: Callable[[], float] = time.time) -> None:
-        self._file = StateFile(folder / "clients.json", kind="clients")
+        self._file = StateFile(
+            folder / "clients.json", kind="clients", format_number=2, migrations={1: _add_rights}
+        )
         self._clients: dict[str, PairedClient] = self._file.load(_interpret) or {}
-        self._wall_clock = wall_clock
+        self.wall_clock = wall_clock
+        self.changed = trio.Event()
+        """Set, and replaced by another, after the next change of any client but of its ``last_seen_s``."""
         self._written_seen_s: dict[str, int] = {}
         self._lock = trio.Lock()
 
@@ -61,8 +86,13 @@ class ClientBook:
         """List every paired client, oldest first."""
         return sorted(self._clients.values(), key=lambda client: client.added_at_s)
 
-    def find(self, certificate_der: bytes | None) -> PairedClient | None:
-        """Find the client that owns this certificate. Compares against every entry, in constant time."""
+    def find(
+        self, certificate_der: bytes | None, kind: ClientKind = ClientKind.GAMESTREAM
+    ) -> PairedClient | None:
+        """Find the client that owns this certificate, speaks this protocol and has not expired.
+
+        Compares against every entry, in constant time.
+        """
         if certificate_der is None:
             return None
         wanted = fingerprint_of(certificate_der)
@@ -70,30 +100,59 @@ class ClientBook:
         for fingerprint, client in self._clients.items():
             if hmac.compare_digest(fingerprint, wanted):
                 found = client
+        if found is None or kind not in found.kinds or found.expired(self.wall_clock()):
+            return None
         return found
 
+    def admitted(self, fingerprint: str, kind: ClientKind) -> PairedClient | None:
+        """Find a device that TLS has authenticated, as ``find`` does."""
+        client = self.known(fingerprint)
+        if client is None or kind not in client.kinds or client.expired(self.wall_clock()):
+            return None
+        return client
+
+    def known(self, fingerprint: str) -> PairedClient | None:
+        """Look up a device that TLS has authenticated, whatever it speaks, expired or not."""
+        return self._clients.get(fingerprint)
+
     async def add(self, certificate_der: bytes, name: str) -> PairedClient:
-        """Pair a certificate. Pairing one that is known already renews its name and date."""
-        fingerprint = fingerprint_of(certificate_der)
+        """Pair a GameStream certificate. Pairing one that is known already renews its name and date.
+
+        What the owner decided about a known device stays: its grants, and the end of its time unless that
+        has come, as otherwise the fresh pairing would be worth nothing.
+        """
+        return await self._add(fingerprint_of(certificate_der), name, ClientKind.GAMESTREAM, None, 0)
+
+    async def add_native(
+        self, fingerprint: str, name: str, *, grants: Grant = Grant.ALL, expires_at_s: int = 0
+    ) -> PairedClient:
+        """Pair a punktfunk/1 certificate; what the owner grants now replaces what was granted before."""
+        return await self._add(fingerprint, name, ClientKind.NATIVE, grants, expires_at_s)
+
+    async def set_rights(
+        self, which: str, *, grants: Grant | None = None, expires_at_s: int | None = None
+    ) -> PairedClient:
+        """Change what the client ``which`` may do, or until when (0: for ever); None leaves it as it is."""
         async with self._lock:
-            if fingerprint not in self._clients and len(self._clients) >= MAXIMUM_CLIENTS:
-                raise ConfigError(
-                    f"{MAXIMUM_CLIENTS} clients are paired already.",
-                    hint="Remove one that is no longer used: punktfunk clients remove NAME.",
-                )
-            client = PairedClient(fingerprint, tidy_name(name), int(self._wall_clock()))
-            await self._commit({**self._clients, fingerprint: client})
+            client = self.select(which)
+            client = replace(
+                client,
+                grants=client.grants if grants is None else grants,
+                expires_at_s=client.expires_at_s if expires_at_s is None else expires_at_s,
+            )
+            await self._commit({**self._clients, client.fingerprint: client})
         return client
 
     async def rename(self, which: str, name: str) -> PairedClient:
         """Rename the client that ``which`` selects (see ``select``)."""
         async with self._lock:
-            client = replace(self.select(which), name=tidy_name(name))
+            client = self.select(which)
+            client = replace(client, name=tidy_name(name, otherwise=client.name))
             await self._commit({**self._clients, client.fingerprint: client})
         return client
 
     async def remove(self, which: str) -> PairedClient:
-        """Forget the client that ``which`` selects: its next request is answered with 401."""
+        """Forget the client that ``which`` selects: whatever it asks next, it is a stranger."""
         async with self._lock:
             client = self.select(which)
             await self._commit(
@@ -103,7 +162,7 @@ class ClientBook:
 
     async def note_seen(self, client: PairedClient) -> None:
         """Remember that the client asked for something just now; reaches the disk once an hour."""
-        now_s = int(self._wall_clock())
+        now_s = int(self.wall_clock())
         known = self._clients.get(client.fingerprint)
         if known is None or known.last_seen_s == now_s:
             return
@@ -113,7 +172,7 @@ class ClientBook:
             self._written_seen_s[client.fingerprint] = now_s
             try:
                 async with self._lock:
-                    await self._commit(self._clients)
+                    await trio.to_thread.run_sync(self._file.save, _content(self._clients))
             except EnvironmentProblem as problem:  # a full disk must not keep a paired client out
                 logger.warning("last_seen not written reason=%s", problem)
         else:
@@ -136,10 +195,61 @@ class ClientBook:
             f"No paired client is called {which!r}.", hint="punktfunk clients list shows them all."
         )
 
+    async def _add(
+        self, fingerprint: str, name: str, kind: ClientKind, grants: Grant | None, expires_at_s: int
+    ) -> PairedClient:
+        async with self._lock:
+            known = self._clients.get(fingerprint)
+            if known is None and len(self._clients) >= MAXIMUM_CLIENTS:
+                raise ConfigError(
+                    f"{MAXIMUM_CLIENTS} clients are paired already.",
+                    hint="Remove one that is no longer used: punktfunk clients remove NAME.",
+                )
+            now_s = int(self.wall_clock())
+            client = PairedClient(
+                fingerprint,
+                tidy_name(name),
+                now_s,
+                kinds=frozenset({kind}),
+                grants=Grant.ALL if grants is None else grants,
+                expires_at_s=expires_at_s,
+            )
+            if known is not None:
+                client = replace(client, kinds=known.kinds | client.kinds)
+                if grants is None:
+                    end_s = 0 if known.expired(now_s) else known.expires_at_s
+                    client = replace(client, grants=known.grants, expires_at_s=end_s)
+            await self._commit({**self._clients, fingerprint: client})
+        return client
+
     async def _commit(self, clients: dict[str, PairedClient]) -> None:
-        content = {"clients": [asdict(client) for client in clients.values()]}
-        await trio.to_thread.run_sync(self._file.save, content)
+        await trio.to_thread.run_sync(self._file.save, _content(clients))
         self._clients = clients
+        told, self.changed = self.changed, trio.Event()
+        told.set()
+
+
+def _content(clients: dict[str, PairedClient]) -> Content:
+    return {
+        "clients": [
+            {
+                "fingerprint": client.fingerprint,
+                "name": client.name,
+                "added_at_s": client.added_at_s,
+                "last_seen_s": client.last_seen_s,
+                "kinds": sorted(client.kinds),
+                "grants": int(client.grants),
+                "expires_at_s": client.expires_at_s,
+            }
+            for client in clients.values()
+        ]
+    }
+
+
+def _add_rights(content: Content) -> Content:
+    """Format 1 knew GameStream clients only, which could do everything for ever."""
+    rights = {"kinds": [ClientKind.GAMESTREAM], "grants": int(Grant.ALL), "expires_at_s": 0}
+    return {**content, "clients": [{**entry, **rights} for entry in content["clients"]]}
 
 
 def _interpret(content: Content) -> dict[str, PairedClient]:
@@ -148,7 +258,15 @@ def _interpret(content: Content) -> dict[str, PairedClient]:
         client = PairedClient(**entry)
         if len(bytes.fromhex(client.fingerprint)) != hashlib.sha256().digest_size:
             raise ValueError("a fingerprint is not 32 bytes long")
-        if type(client.added_at_s) is not int or type(client.last_seen_s) is not int:
-            raise TypeError("a time is not a whole number")
-        clients[client.fingerprint.lower()] = replace(client, name=tidy_name(client.name))
+        numbers = client.added_at_s, client.last_seen_s, client.grants, client.expires_at_s
+        if any(type(number) is not int for number in numbers):
+            raise TypeError("a time or the grants are not a whole number")
+        fingerprint = client.fingerprint.lower()
+        clients[fingerprint] = replace(
+            client,
+            fingerprint=fingerprint,
+            name=tidy_name(client.name),
+            kinds=frozenset(map(ClientKind, client.kinds)),
+            grants=Grant(client.grants & Grant.ALL),
+        )
     return clients

@@ -20,8 +20,12 @@ from punktfunk.control.apps import AppSpec, load_catalogue
 from punktfunk.control.gamestream.pairing_desk import PairingDesk
 from punktfunk.control.identity import load_identity
 from punktfunk.control.lab import LabDesk
+from punktfunk.control.native.approval import ApprovalDesk
+from punktfunk.control.native.arming import ArmingDesk
+from punktfunk.control.native.refusal import TurnedAway
+from punktfunk.control.native.verbs import NativeVerbs, switched_off
 from punktfunk.control.trust import ClientBook
-from punktfunk.errors import EnvironmentProblem, RemoteProtocolError
+from punktfunk.errors import ConfigError, EnvironmentProblem, RemoteProtocolError
 
 TEXT = st.text(st.sampled_from('aZ0 "\\\n\0é客'), max_size=20)
 
@@ -43,6 +47,109 @@ class Host:
 @pytest.fixture(scope="module")
 def identity(tmp_path_factory):
     return load_identity(tmp_path_factory.mktemp("identity"))
+
+
+@pytest.fixture
+async def native(identity, tmp_path):
+    """A desk that answers the verbs of punktfunk/1, and what lies behind it."""
+    book, arming = ClientBook(tmp_path), ArmingDesk()
+    approval = ApprovalDesk(book)
+    more = NativeVerbs(book, arming, approval).verbs()
+    catalogue = load_catalogue(tmp_path, [])
+    desk = AdminDesk(Host(), PairingDesk(identity, book), book, catalogue, LabDesk(lambda: None), more)
+    return desk, book, arming, approval
+
+
+@pytest.mark.trio
+async def test_a_pin_is_shown_and_its_end_is_told(native):
+    desk, _, arming, _ = native
+    with pytest.raises(ConfigError, match="No PIN"):
+        await desk.answer({"verb": "pair.native.wait"})
+    shown = await desk.answer({"verb": "pair.native"})
+    assert shown == {"pin": arming.current().pin, "seconds": 120, "device": "", "grants": "full"}
+    details = {"for": "5m", "grants": "gamepad,pointer", "expires": "4h", "device": "ab" * 32}
+    shown = await desk.answer({"verb": "pair.native", **details})
+    assert (shown["seconds"], shown["device"], shown["grants"]) == (300, "ab" * 32, "gamepad,pointer")
+    assert arming.current().access_s == 4 * 3600
+    arming.current().end("phone", paired=True)
+    assert await desk.answer({"verb": "pair.native.wait"}) == {"name": "phone"}
+    await desk.answer({"verb": "pair.native"})
+    arming.disarm()
+    with pytest.raises(EnvironmentProblem, match="withdrawn"):
+        await desk.answer({"verb": "pair.native.wait"})
+    for wrong in ({"for": "2h"}, {"for": "x"}, {"for": "never"}, {"grants": "x"}, {"device": "abcd"}):
+        with pytest.raises(ConfigError) as caught:
+            await desk.answer({"verb": "pair.native", **wrong})
+        assert caught.value.hint
+
+
+@pytest.mark.trio
+async def test_waiting_devices_are_listed_and_decided(native):
+    desk, book, _, approval = native
+    admitted = []
+
+    async def knock(fingerprint, name):
+        with suppress(TurnedAway):
+            admitted.append(await approval.wait(fingerprint, name, "192.0.2.7"))
+
+    async with trio.open_nursery() as nursery:
+        for fingerprint, name in (("ab" * 32, "phone"), ("cd" * 32, "tablet")):
+            nursery.start_soon(knock, fingerprint, name)
+            await trio.testing.wait_all_tasks_blocked(0.005)
+        listed = (await desk.answer({"verb": "clients.pending"}))["clients"]
+        assert [(entry["number"], entry["name"], entry["state"]) for entry in listed] == [
+            (1, "phone", "waiting"),
+            (2, "tablet", "waiting"),
+        ]
+        assert listed[0]["fingerprint"] == "ab" * 32
+        shown = await desk.answer({"verb": "pair.native", "device": "abab"})
+        assert shown["device"] == "ab" * 32
+        approved = {
+            "verb": "clients.approve",
+            "client": "1",
+            "grants": "view",
+            "expires": "1h",
+            "name": "Deck",
+        }
+        assert (await desk.answer(approved))["grants"] == "view"
+        assert (await desk.answer({"verb": "clients.deny", "client": "tablet"}))["name"] == "tablet"
+    assert [client.name for client in admitted] == ["Deck"]
+    assert book.clients()[0].expires_at_s > 0
+
+
+@pytest.mark.trio
+async def test_rights_are_changed(native):
+    desk, book, _, _ = native
+    await book.add_native("ab" * 32, "phone")
+    await book.add(b"one", "deck")
+    listed = (await desk.answer({"verb": "clients.list"}))["clients"]
+    assert [(entry["kinds"], entry["grants"], entry["expires_at"]) for entry in listed] == [
+        (["native"], "full", ""),
+        (["gamestream"], "full", ""),
+    ]
+    grant = {"verb": "clients.grant", "client": "phone", "grants": "keyboard"}
+    assert (await desk.answer(grant))["grants"] == "keyboard"
+    assert (await desk.answer({**grant, "for": "4h"}))["expires_at"].endswith("+00:00")
+    assert (await desk.answer(grant))["expires_at"] != ""
+    assert (await desk.answer({"verb": "clients.expire", "client": "phone", "for": "never"}))[
+        "expires_at"
+    ] == ""
+    assert (await desk.answer({"verb": "clients.expire", "client": "deck", "for": "1m"}))["expired"] is False
+    for wrong in (
+        {"client": "deck", "grants": "view"},
+        {"client": "phone"},
+        {"client": "x", "grants": "view"},
+    ):
+        with pytest.raises(ConfigError) as caught:
+            await desk.answer({"verb": "clients.grant", **wrong})
+        assert caught.value.hint
+
+
+@pytest.mark.trio
+async def test_a_host_without_punktfunk_1_says_so():
+    for answer in switched_off().values():
+        with pytest.raises(ConfigError, match="switched off"):
+            await answer({})
 
 
 @pytest.fixture

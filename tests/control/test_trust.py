@@ -5,8 +5,9 @@ import json
 import pytest
 
 from punktfunk.control import trust
-from punktfunk.control.trust import ClientBook, fingerprint_of, tidy_name
+from punktfunk.control.trust import ClientBook, ClientKind, fingerprint_of, tidy_name
 from punktfunk.errors import ConfigError, EnvironmentProblem
+from punktfunk.wire.native.capabilities import Grant
 
 
 class Clock:
@@ -92,15 +93,76 @@ async def test_the_book_is_bounded(book, monkeypatch):
 
 def test_nonsense_on_disk_is_set_aside(tmp_path, caplog):
     good = {"fingerprint": "ab" * 32, "name": "x", "added_at_s": 1, "last_seen_s": 0}
-    for entry in ({**good, "fingerprint": "ab"}, {**good, "added_at_s": "1"}, {**good, "more": 1}, {}):
-        content = {"kind": "clients", "format": 1, "clients": [entry]}
+    good |= {"kinds": ["native"], "grants": 255, "expires_at_s": 0}
+    wrongs = {"fingerprint": "ab"}, {"added_at_s": "1"}, {"more": 1}, {"kinds": ["x"]}, {"grants": "full"}
+    for entry in [good | wrong for wrong in wrongs] + [{}]:
+        content = {"kind": "clients", "format": 2, "clients": [entry]}
         (tmp_path / "clients.json").write_text(json.dumps(content))
         assert ClientBook(tmp_path).clients() == []
         assert not (tmp_path / "clients.json").exists()
-    assert caplog.text.count("set aside") == 4
+    assert caplog.text.count("set aside") == 6
+
+
+def test_a_list_of_the_first_format_is_taken_over(tmp_path):
+    old = {"fingerprint": "AB" * 32, "name": "deck", "added_at_s": 5, "last_seen_s": 7}
+    content = {"kind": "clients", "format": 1, "clients": [old]}
+    (tmp_path / "clients.json").write_text(json.dumps(content))
+    for _ in range(2):
+        (client,) = ClientBook(tmp_path).clients()
+        assert client.fingerprint == "ab" * 32
+        assert (client.name, client.added_at_s, client.last_seen_s) == ("deck", 5, 7)
+        assert (client.kinds, client.grants, client.expires_at_s) == ({"gamestream"}, Grant.ALL, 0)
+        assert json.loads((tmp_path / "clients.json").read_text())["format"] == 2
+    assert json.loads((tmp_path / "clients.json.format1").read_text()) == content
+
+
+@pytest.mark.trio
+async def test_one_list_for_both_protocols(book, tmp_path):
+    await book.add(b"one", "deck")
+    key = fingerprint_of(b"one")
+    assert book.find(b"one", ClientKind.NATIVE) is None
+    await book.add_native(key, "deck", grants=Grant.GAMEPAD, expires_at_s=1_000_060)
+    for reader in (book, ClientBook(tmp_path, wall_clock=book.wall_clock)):
+        client = reader.admitted(key, ClientKind.NATIVE)
+        assert client == reader.find(b"one")
+        assert client.kinds == {ClientKind.GAMESTREAM, ClientKind.NATIVE}
+        assert (client.grants, client.expires_at_s) == (Grant.GAMEPAD, 1_000_060)
+    await book.add(b"one", "deck")  # paired again by GameStream: the owner's word stays
+    assert book.known(key).grants == Grant.GAMEPAD
+    assert book.known(key).expires_at_s == 1_000_060
+    await book.add_native("cd" * 32, "phone")
+    assert book.admitted("cd" * 32, ClientKind.GAMESTREAM) is None
+
+
+@pytest.mark.trio
+async def test_time_runs_out_and_is_given_again(book, clock):
+    await book.add(b"one", "deck")
+    await book.set_rights("deck", expires_at_s=1_000_002)
+    assert book.find(b"one") is not None
+    clock.now_s += 2
+    assert book.find(b"one") is None
+    assert book.known(fingerprint_of(b"one")).expired(clock())
+    await book.add(b"one", "deck")  # the owner typed its PIN
+    assert book.find(b"one").expires_at_s == 0
+
+
+@pytest.mark.trio
+async def test_changes_are_told_but_not_every_request(book, clock):
+    changed = book.changed
+    await book.add(b"one", "deck")
+    assert changed.is_set()
+    changed = book.changed
+    clock.now_s += 7200
+    await book.note_seen(book.find(b"one"))
+    assert not changed.is_set()
+    await book.set_rights("deck", grants=Grant.POINTER)
+    assert changed.is_set()
+    assert book.find(b"one").grants == Grant.POINTER
 
 
 def test_names_fit_a_terminal():
     assert tidy_name("") == tidy_name("\0\n ") == "Moonlight"
     assert tidy_name("x" * 500) == "x" * 64
+    assert tidy_name("a\u202eb\u2066c", "device") == "a b c"
+    assert tidy_name("\u200f", "device") == "device"
     assert tidy_name("Wohnzimmer 客厅") == "Wohnzimmer 客厅"
