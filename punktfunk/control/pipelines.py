@@ -1,6 +1,6 @@
 """Realtime threads as context managers: a cancelled session still joins its threads, within a bound."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 
@@ -54,14 +54,24 @@ async def running_audio(plan: AudioPlan, socket_fd: int) -> AsyncGenerator[Audio
 @asynccontextmanager
 async def _running(threads: Running) -> AsyncGenerator[Running]:
     try:
-        await trio.to_thread.run_sync(_stop_hanging, tuple(_hanging))
-        await trio.to_thread.run_sync(threads.start)  # inside try: half-started is stopped too
+        await start_threads(threads.start)  # inside try: half-started is stopped too
         yield threads
     finally:
         # Shielded: a cancelled session still joins its threads. The bound lives
         # inside stop(), because a Trio timeout cannot interrupt a thread.
-        with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(_stop, threads)
+        await stop_threads(threads)
+
+
+async def start_threads(start: Callable[[], None]) -> None:
+    """Call ``start`` of a pipeline that the caller stops by :func:`stop_threads`, whatever happens."""
+    await trio.to_thread.run_sync(_stop_hanging, tuple(_hanging))
+    await trio.to_thread.run_sync(start)
+
+
+async def stop_threads(threads: Threads) -> None:
+    """Stop and join, also when cancelled. PunktfunkError names threads that hang; they are tried again."""
+    with trio.CancelScope(shield=True):  # the bound lives inside stop()
+        await trio.to_thread.run_sync(_stop, threads)
 
 
 def _stop(threads: Threads) -> None:

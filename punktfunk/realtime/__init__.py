@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from punktfunk.realtime.present.stages import StageTimes as StageTimes
     from punktfunk.realtime.send.native import NativeSender as NativeSender
     from punktfunk.realtime.send.sender import VideoSender as VideoSender
+    from punktfunk.realtime.send.sinks import SentFrame as SentFrame
     from punktfunk.realtime.thread import Placement as Placement
     from punktfunk.realtime.thread import prepare_process as prepare_process
     from punktfunk.realtime.thread import promote as promote
@@ -91,6 +92,7 @@ __all__ = [
     "Refusal",
     "RingRun",
     "SendTrial",
+    "SentFrame",
     "SoundPacket",
     "SoundPlayer",
     "StageRecorder",
@@ -157,6 +159,7 @@ _HOMES = {
     "Refusal": "encode.probe",
     "RingRun": "timing",
     "SendTrial": "timing",
+    "SentFrame": "send.sinks",
     "SoundPacket": "present.sound",
     "SoundPlayer": "present.sound",
     "StageRecorder": "present.stages",
