@@ -15,7 +15,8 @@ EVDEV: dict[int, int] = {
     0x08: 14,  # VK_BACK
     0x09: 15,  # VK_TAB
     0x0C: 76,  # VK_CLEAR: keypad 5 without Num Lock
-    0x0D: 28,  # VK_RETURN; the keypad's Enter comes with the same code
+    0x0D: 28,  # VK_RETURN; Moonlight's clients send it for the keypad's Enter too
+    0x0E: 96,  # reserved by Windows: the keypad's Enter of punktfunk/1 (punktfunk.wire.native.vk)
     0x10: LEFT_SHIFT,
     0x11: LEFT_CTRL,
     0x12: LEFT_ALT,
@@ -109,6 +110,7 @@ EVDEV: dict[int, int] = {
     0xDD: 27,  # VK_OEM_6 ]
     0xDE: 40,  # VK_OEM_7 '
     0xDF: 41,  # VK_OEM_8: ` on British keyboards
+    0xE1: 124,  # of no fixed meaning in Windows: Yen of punktfunk/1
     0xE2: 86,  # VK_OEM_102: the key beside the left Shift of ISO keyboards
     0xF0: 58,  # VK_OEM_ATTN: alphanumeric, where Caps Lock is
     0xF1: 90,  # VK_OEM_FINISH: KEY_KATAKANA

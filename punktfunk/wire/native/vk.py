@@ -1,16 +1,17 @@
 """Windows virtual-key codes and Linux evdev codes, one for one: the keys of a US keyboard by position.
 
-This is punktfunk/1's own table, for clients (evdev or SDL keys to codes) and for checking the host's wider one
-(``punktfunk.control.input.virtual_keys``, which also takes what Moonlight's clients send). Three codes name no
-side: they are the left key. Spec: punktfunk-1.md section 2.10, "Key codes".
+This is punktfunk/1's own table. In three places it says other keys than Moonlight's clients mean by the code,
+for whom ``punktfunk.wire.input`` was made: the keypad's Enter, Yen and Katakana. ``to_input`` and
+``from_input`` stand between the two. Codes 10 to 12 name no side: they are the left key. Spec: punktfunk-1.md
+section 2.10, "Key codes".
 """
 
 from typing import Final
 
 _LETTERS: Final = (
-    (30, 48, 46, 32, 18, 33, 34, 35, 23, 36, 37, 38, 50)
-    + (49, 24, 25, 16, 19, 31, 20, 22, 47, 17, 45, 21, 44)
-)  # fmt: skip
+    *(30, 48, 46, 32, 18, 33, 34, 35, 23, 36, 37, 38, 50),
+    *(49, 24, 25, 16, 19, 31, 20, 22, 47, 17, 45, 21, 44),
+)
 _KEYPAD: Final = (82, 79, 80, 81, 75, 76, 77, 71, 72, 73)
 
 VK_TO_EVDEV: Final[dict[int, int]] = {
@@ -81,6 +82,23 @@ VK_TO_EVDEV: Final[dict[int, int]] = {
 EVDEV_TO_VK: Final = {evdev: vk for vk, evdev in VK_TO_EVDEV.items()}
 
 _WITHOUT_SIDE: Final = {0x10: 0xA0, 0x11: 0xA2, 0x12: 0xA4}
+
+
+KEYPAD_ENTER: Final = 0x0E
+"""The keypad's Enter in our vocabulary: Windows reserves the code and has none of its own for the key."""
+
+_TO_INPUT: Final = {0x6C: KEYPAD_ENTER, 0xF2: 0xF5}
+_FROM_INPUT: Final = {code: wire for wire, code in _TO_INPUT.items()}
+
+
+def to_input(virtual_key: int) -> int | None:
+    """Code in ``punktfunk.wire.input`` of a code on the wire; None above 8 bits."""
+    return _TO_INPUT.get(virtual_key, virtual_key) if 0 <= virtual_key <= 0xFF else None
+
+
+def from_input(virtual_key: int) -> int:
+    """Code on the wire of one in ``punktfunk.wire.input``."""
+    return _FROM_INPUT.get(virtual_key & 0xFF, virtual_key & 0xFF)
 
 
 def to_evdev(virtual_key: int) -> int | None:
