@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from punktfunk.realtime.present.sound import SoundPlayer as SoundPlayer
     from punktfunk.realtime.present.stages import StageRecorder as StageRecorder
     from punktfunk.realtime.present.stages import StageTimes as StageTimes
+    from punktfunk.realtime.receive.frames import ReceivedFrame as ReceivedFrame
+    from punktfunk.realtime.receive.reassembly import Reassembly as Reassembly
+    from punktfunk.realtime.receive.receiver import VideoReceiver as VideoReceiver
     from punktfunk.realtime.send.native import NativeSender as NativeSender
     from punktfunk.realtime.send.sender import VideoSender as VideoSender
     from punktfunk.realtime.send.sinks import SentFrame as SentFrame
@@ -89,6 +92,8 @@ __all__ = [
     "NativeSender",
     "Pipeline",
     "Placement",
+    "Reassembly",
+    "ReceivedFrame",
     "Refusal",
     "RingRun",
     "SendTrial",
@@ -101,6 +106,7 @@ __all__ = [
     "Variant",
     "VariantFile",
     "VideoDecoder",
+    "VideoReceiver",
     "VideoSender",
     "VoiceEncoder",
     "WarmStep",
@@ -156,6 +162,8 @@ _HOMES = {
     "NativeSender": "send.native",
     "Pipeline": "pipeline",
     "Placement": "thread",
+    "Reassembly": "receive.reassembly",
+    "ReceivedFrame": "receive.frames",
     "Refusal": "encode.probe",
     "RingRun": "timing",
     "SendTrial": "timing",
@@ -170,6 +178,7 @@ _HOMES = {
     "Variant": "variants",
     "VariantFile": "workshop.files",
     "VideoDecoder": "decode.loop",
+    "VideoReceiver": "receive.receiver",
     "VideoSender": "send.sender",
     "VoiceEncoder": "encode.voice",
     "WarmStep": "warm",

@@ -71,6 +71,12 @@ REST_MODULES: Final = {
     "histogram": 0.3,
     "repeat": 0.4,
     "trials": 1.9,
+    "slabs": 0.4,
+    "windows": 0.9,
+    "believe": 0.5,
+    "finish": 1.3,
+    "reassemble": 1.5,
+    "native_receive": 2.4,
 }
 """What it does not: punktfunk/1, decoding and receiving, the lab's and the benchmarks' own."""
 KERNEL_MODULES: Final = STREAM_MODULES | REST_MODULES

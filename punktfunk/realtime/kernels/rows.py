@@ -64,3 +64,21 @@ put_little = _put(big_endian=False)
 """(address, value): eight bytes, lowest first. Every machine that punktfunk runs on stores them so."""
 put_big = _put(big_endian=True)
 """(address, value): eight bytes, highest first."""
+
+
+def _get(*, big_endian: bool) -> Callable[[int], Any]:
+    @intrinsic
+    def get(_typing: Any, _address: Any) -> Any:
+        def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            value = builder.load(builder.inttoptr(arguments[0], _I64.as_pointer()), align=1)
+            return builder.bswap(value) if big_endian else value
+
+        return types.int64(types.int64), generate
+
+    return get
+
+
+get_little = _get(big_endian=False)
+"""(address) -> eight bytes from any byte on, lowest first."""
+get_big = _get(big_endian=True)
+"""(address) -> eight bytes from any byte on, highest first."""

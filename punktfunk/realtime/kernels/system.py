@@ -16,6 +16,7 @@ from punktfunk.realtime.kernels.jit import intrinsic
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
 _CLOCK_MONOTONIC = 1
 _TIMER_ABSTIME = 1
+_POLLIN = 1
 _NS = 1_000_000_000
 
 Generator = Callable[[Any, Any, Any, Any], Any]
@@ -92,6 +93,26 @@ def wait_fd(_typing: Any, _fd: Any, _events: Any, _timeout_ms: Any) -> Any:
         call = _function(builder, "poll", _I32, entry.type, _I64, _I32)
         timeout = builder.trunc(arguments[2], _I32)
         return builder.sext(builder.call(call, [entry, _I64(1), timeout]), _I64)
+
+    return types.int64(types.int64, types.int64, types.int64), generate
+
+
+@intrinsic
+def wait_readable(_typing: Any, _fd: Any, _other_fd: Any, _timeout_ms: Any) -> Any:
+    """``poll`` two descriptors until one is readable.
+
+    Its result, at most ``timeout_ms`` later.
+    """
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        entries = cgutils.alloca_once(builder, ir.ArrayType(_I64, 2))
+        for i in range(2):
+            low = builder.and_(arguments[i], _I64(0xFFFFFFFF))
+            builder.store(builder.or_(low, _I64(_POLLIN << 32)), _part(builder, entries, i))
+        call = _function(builder, "poll", _I32, _I64.as_pointer(), _I64, _I32)
+        first = _part(builder, entries, 0)
+        timeout = builder.trunc(arguments[2], _I32)
+        return builder.sext(builder.call(call, [first, _I64(2), timeout]), _I64)
 
     return types.int64(types.int64, types.int64, types.int64), generate
 

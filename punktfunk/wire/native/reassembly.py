@@ -1,0 +1,353 @@
+"""A receiver of punktfunk/1 in plain Python: opened packets in, access units out.
+
+This is the model that the kernels of ``realtime.receive`` are held equal to, count for count, and what
+anything without a hot path uses. Nothing is stored for a packet before all of it is believed (``placing``),
+and everything that is stored has room in ``slabs``: what finds none is dropped and counted.
+
+A block is done when any K of its shards are there; a frame when all its blocks are, and the total is known. A
+frame that is more than 64 indices or 120 ms of pts behind the newest is given up. Which ones are delivered or
+given up is remembered for 64 indices, and which of their shards only parity has brought: such a shard that
+comes after all was late, not lost. Video and probe filler count their frames apart, in a ``Window`` each.
+
+Spec: punktfunk-1.md section 2.7. Left out: frames handed over with holes, and in pieces.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from punktfunk.errors import RemoteProtocolError
+from punktfunk.wire.native.packet import USER_PROBE, USER_SLICES, Header, parse_packet
+from punktfunk.wire.native.placing import IN_FLIGHT_FRAMES, Place, ReceiveLimits, find_place
+from punktfunk.wire.native.slabs import SLAB_BYTES, Run, Slabs
+
+LOSS_WINDOW: Final = 64
+LOSS_WINDOW_NS: Final = 120_000_000
+_HALF: Final = 0x7FFFFFFF
+_U32: Final = 0xFFFFFFFF
+
+Recover = Callable[[Sequence[bytes | None], int], Sequence[bytes] | None]
+"""(data and parity shards, None where missing; data count) -> all data shards, or None if it cannot."""
+
+
+class Unit(NamedTuple):
+    """One access unit, and how it came; times are those given to ``push``."""
+
+    frame_index: int
+    pts_ns: int
+    user_flags: int
+    data: bytes
+    first_ns: int
+    complete_ns: int
+    packet_count: int
+    recovered_count: int
+    data_count: int
+    block_count: int
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of packets, shards and frames; the names are those of ``VideoReceiver.counters``."""
+
+    packets: int = 0
+    media_bytes: int = 0
+    malformed: int = 0
+    contradicting: int = 0
+    surplus: int = 0
+    stale: int = 0
+    no_room: int = 0
+    recovered_shards: int = 0
+    late_shards: int = 0
+    failed_blocks: int = 0
+    frames: int = 0
+    dropped_frames: int = 0
+    probe_packets: int = 0
+    probe_bytes: int = 0
+    probe_frames: int = 0
+
+
+@dataclass(slots=True)
+class _Block:
+    data_count: int
+    parity_count: int
+    base: int
+    shards: dict[int, bytes] = field(default_factory=dict)
+    parity: Run | None = None
+    done: bool = False
+    failed: bool = False
+    restored: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Frame:
+    shard_bytes: int
+    pts_ns: int
+    user_flags: int
+    run: Run
+    data_total: int
+    first_ns: int
+    frame_bytes: int = 0
+    block_count: int = 0
+    last_base: int = 0
+    done_count: int = 0
+    packet_count: int = 0
+    recovered_count: int = 0
+    blocks: dict[int, _Block] = field(default_factory=dict)
+
+    def learn(self, header: Header, place: Place) -> None:
+        """Note the totals, and where the last block of slices begins."""
+        self.frame_bytes, self.block_count, self.last_base = (
+            header.frame_bytes,
+            header.block_count,
+            place.base,
+        )
+
+
+@dataclass(slots=True)
+class _Window:
+    """One space of frame indices."""
+
+    newest_index: int = -1
+    newest_pts_ns: int = 0
+    frames: dict[int, _Frame] = field(default_factory=dict)
+    finished: dict[int, set[int]] = field(default_factory=dict)
+
+    def behind(self, index: int) -> int:
+        return (self.newest_index - index) & _U32
+
+
+class Reassembler:
+    """Packets of one session. ``recover`` is the erasure code of the session's scheme."""
+
+    def __init__(self, limits: ReceiveLimits, recover: Recover) -> None:
+        self._limits = limits
+        self._recover = recover
+        self.slabs = Slabs(-(-IN_FLIGHT_FRAMES * limits.frame_bytes_max // SLAB_BYTES))
+        self.counts = Counts()
+        self._windows = (_Window(), _Window())
+
+    @property
+    def newest_index(self) -> int:
+        """Of the newest video frame that was heard of; -1 before any."""
+        return self._windows[0].newest_index
+
+    def flush(self) -> None:
+        """Forget all frames: what comes next begins anew."""
+        self.slabs = Slabs(-(-IN_FLIGHT_FRAMES * self._limits.frame_bytes_max // SLAB_BYTES))
+        self._windows = (_Window(), _Window())
+
+    def push(self, packet: bytes, now_ns: int = 0) -> Unit | None:
+        """Take one opened packet; the video frame that it completes."""
+        self.counts.packets += 1
+        try:
+            header, payload = parse_packet(packet)
+        except RemoteProtocolError:
+            self.counts.malformed += 1
+            return None
+        place = find_place(header, self._limits)
+        if place is None:
+            self.counts.malformed += 1
+            return None
+        if header.user_flags & USER_PROBE:
+            self.counts.probe_packets += 1
+            self.counts.probe_bytes += len(packet)
+        elif not header.is_parity:
+            self.counts.media_bytes += header.shard_bytes
+        return self._place(header, place, payload, now_ns)
+
+    def _place(self, header: Header, place: Place, payload: bytes, now_ns: int) -> Unit | None:
+        window = self._windows[bool(header.user_flags & USER_PROBE)]
+        self._advance(window, header)
+        if self._is_over(window, header, place):
+            return None
+        frame = self._open_frame(window, header, place, now_ns)
+        if frame is None or not self._agree(window, frame, header, place):
+            return None
+        block = self._open_block(frame, header, place)
+        if block is None or not self._store(frame, block, header, payload):
+            return None
+        if len(block.shards) >= block.data_count:
+            self._finish_block(frame, block)
+        if not frame.block_count or frame.done_count < frame.block_count:
+            return None
+        return self._finish_frame(window, frame, header.frame_index, now_ns)
+
+    def _is_over(self, window: _Window, header: Header, place: Place) -> bool:
+        """Whether a packet's frame is delivered, given up, or too old to begin."""
+        restored = window.finished.get(header.frame_index)
+        if restored is not None:
+            if not header.is_parity and place.base + header.shard_index in restored:
+                restored.remove(place.base + header.shard_index)
+                self.counts.late_shards += 1
+            self.counts.surplus += 1
+            return True
+        behind_ns = window.newest_pts_ns - header.pts_ns
+        stale = window.behind(header.frame_index) > LOSS_WINDOW or behind_ns > LOSS_WINDOW_NS
+        self.counts.stale += stale
+        return stale
+
+    def _advance(self, window: _Window, header: Header) -> None:
+        """Move the newest frame, give up what falls behind, forget what is long over."""
+        newer = (header.frame_index - window.newest_index) & _U32
+        if window.newest_index >= 0 and newer > _HALF:
+            return
+        window.newest_index, window.newest_pts_ns = header.frame_index, header.pts_ns
+        for index, frame in list(window.frames.items()):
+            behind_ns = window.newest_pts_ns - frame.pts_ns
+            if window.behind(index) > LOSS_WINDOW or behind_ns > LOSS_WINDOW_NS:
+                self._end(window, index, frame)
+                self._note_dropped(frame)
+        window.finished = {
+            index: late for index, late in window.finished.items() if window.behind(index) <= LOSS_WINDOW
+        }
+
+    def _end(self, window: _Window, index: int, frame: _Frame) -> None:
+        """Free a frame's memory and remember it."""
+        del window.frames[index]
+        window.finished[index] = {
+            block.base + shard for block in frame.blocks.values() for shard in block.restored
+        }
+        for block in frame.blocks.values():
+            self._free_parity(block)
+        self.slabs.free(frame.run)
+
+    def _free_parity(self, block: _Block) -> None:
+        if block.parity:
+            self.slabs.free(block.parity)
+            block.parity = None
+
+    def _note_dropped(self, frame: _Frame) -> None:
+        if not frame.user_flags & USER_PROBE:
+            self.counts.dropped_frames += 1
+
+    def _open_frame(self, window: _Window, header: Header, place: Place, now_ns: int) -> _Frame | None:
+        frame = window.frames.get(header.frame_index)
+        if frame is None:
+            run = self.slabs.take(place.data_total * header.shard_bytes)
+            if run is None:
+                self.counts.no_room += 1
+                return None
+            frame = _Frame(
+                header.shard_bytes, header.pts_ns, header.user_flags, run, place.data_total, now_ns
+            )
+            if header.block_count:
+                frame.learn(header, place)
+            window.frames[header.frame_index] = frame
+        return frame
+
+    def _agree(self, window: _Window, frame: _Frame, header: Header, place: Place) -> bool:
+        """Hold a packet against what its frame is known to be, and let it tell more."""
+        slices = header.user_flags & USER_SLICES
+        agrees = frame.shard_bytes == header.shard_bytes and frame.user_flags & USER_SLICES == slices
+        if agrees and header.block_count == 0 and frame.block_count:
+            agrees = header.block_index + 1 < frame.block_count
+            if agrees and slices:
+                agrees = place.base + header.data_count <= frame.last_base
+        elif agrees and header.block_count and not frame.block_count:
+            if _contradicts(frame, header, place):
+                self._end(window, header.frame_index, frame)
+                self._note_dropped(frame)
+                agrees = False
+            else:
+                frame.learn(header, place)
+        elif agrees and header.block_count:
+            agrees = (frame.block_count, frame.frame_bytes) == (header.block_count, header.frame_bytes)
+        if not agrees:
+            self.counts.contradicting += 1
+            return False
+        if place.data_total > frame.data_total:
+            run = self.slabs.grow(frame.run, place.data_total * header.shard_bytes)
+            if run is None:
+                self.counts.no_room += 1
+                return False
+            frame.run, frame.data_total = run, place.data_total
+        return True
+
+    def _open_block(self, frame: _Frame, header: Header, place: Place) -> _Block | None:
+        block = frame.blocks.get(header.block_index)
+        if block is None and not _overlaps(frame, header, place):
+            block = _Block(header.data_count, header.parity_count, place.base)
+            frame.blocks[header.block_index] = block
+        asked = (header.data_count, header.parity_count, place.base)
+        if block is None or (block.data_count, block.parity_count, block.base) != asked:
+            self.counts.contradicting += 1
+            return None
+        return block
+
+    def _store(self, frame: _Frame, block: _Block, header: Header, payload: bytes) -> bool:
+        """Keep a shard; whether the block has one more than before."""
+        shard = header.shard_index
+        if block.done:
+            self.counts.surplus += 1
+            if shard in block.restored:
+                block.restored.remove(shard)
+                self.counts.late_shards += 1
+            return False
+        if shard in block.shards:
+            return False
+        if header.is_parity and block.parity is None:
+            block.parity = self.slabs.take(block.parity_count * header.shard_bytes)
+            if block.parity is None:
+                self.counts.no_room += 1
+                return False
+        block.shards[shard] = payload
+        frame.packet_count += 1
+        return True
+
+    def _finish_block(self, frame: _Frame, block: _Block) -> None:
+        count = block.data_count
+        missing = {shard for shard in range(count) if shard not in block.shards}
+        block.done = True
+        self._free_parity(block)
+        if missing:
+            shards = [block.shards.get(shard) for shard in range(count + block.parity_count)]
+            data = self._recover(shards, count)
+            if data is None:
+                block.failed = True
+                self.counts.failed_blocks += 1
+                return
+            block.shards, block.restored = dict(enumerate(data)), missing
+            self.counts.recovered_shards += len(missing)
+            frame.recovered_count += len(missing)
+        frame.done_count += 1
+
+    def _finish_frame(self, window: _Window, frame: _Frame, index: int, now_ns: int) -> Unit | None:
+        ordered = [frame.blocks[number] for number in sorted(frame.blocks)]
+        self._end(window, index, frame)
+        ends = [block.base + block.data_count for block in ordered]
+        if [block.base for block in ordered] != [0, *ends[:-1]]:
+            self.counts.contradicting += 1
+            self._note_dropped(frame)
+            return None
+        if frame.user_flags & USER_PROBE:
+            self.counts.probe_frames += 1
+            return None
+        self.counts.frames += 1
+        data = b"".join(block.shards[shard] for block in ordered for shard in range(block.data_count))
+        return Unit(
+            index, frame.pts_ns, frame.user_flags, data[: frame.frame_bytes], frame.first_ns, now_ns,
+            frame.packet_count, frame.recovered_count, frame.data_total, frame.block_count,
+        )  # fmt: skip
+
+
+def _contradicts(frame: _Frame, header: Header, place: Place) -> bool:
+    """Whether blocks that came before the totals cannot be part of such a frame."""
+    last = header.block_count - 1
+    if header.user_flags & USER_SLICES:
+        return any(
+            number >= last or block.base + block.data_count > place.base
+            for number, block in frame.blocks.items()
+        )
+    return any(
+        number > last or (number == last and block.base + block.data_count != place.data_total)
+        for number, block in frame.blocks.items()
+    )
+
+
+def _overlaps(frame: _Frame, header: Header, place: Place) -> bool:
+    """Whether a new block of slices would stand in another, or before one with a lower number."""
+    end = place.base + header.data_count
+    return any(
+        block.base + block.data_count > place.base if number < header.block_index else end > block.base
+        for number, block in frame.blocks.items()
+    )
