@@ -69,3 +69,5 @@ def set_up_logging(level: LogLevel, stream: TextIO | None = None) -> None:
     root.addHandler(handler)
     root.setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
     logging.getLogger("punktfunk").setLevel(level.upper())
+    # aioquic warns of whatever a stranger's packet gets wrong; ours are counted and told once a minute.
+    logging.getLogger("quic").setLevel(logging.WARNING if level == "debug" else logging.ERROR)

@@ -21,53 +21,52 @@ _DATAGRAM_FRAME_BYTES_MAX: Final = 65_535
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuicConfig:
-    """Settings of one endpoint. Sizes are bytes, times seconds; punktfunk-1 §2.2 has the numbers.
-
-    ``alpn``: own protocols, best first; a peer that offers none of them is refused.
-    ``certificate`` and ``private_key``: a server needs them; a client without them is anonymous.
-    ``server_name``: SNI of a client. ``pin``: SHA-256 of the host's DER certificate that a client insists on.
-    ``packet_bytes``: largest UDP payload we send (1200 is safe everywhere; aioquic does not probe the path).
-    ``stream_window_bytes`` and ``connection_window_bytes``: unread bytes that a peer may make us keep.
-    ``streams_max``: streams that the peer may have open at once.
-    ``datagram_queue_bytes``: datagrams waiting for the network, and ``datagrams_unread_max`` for the reader;
-    of both the oldest is dropped. ``retry_above``: with more unfinished handshakes than this, a new client
-    must first prove its address (Retry). ``handshakes_max``: unfinished handshakes at once.
-    ``handshakes_per_s`` and ``retries_per_s``: what may be computed for strangers, so that those who are
-    connected do not notice a flood.
-    """
+    """Settings of one endpoint; punktfunk-1 §2.2 has the protocol's numbers."""
 
     alpn: tuple[str, ...]
+    """Own protocols, best first. A peer that offers none of them is refused."""
     certificate: x509.Certificate | None = None
     private_key: EllipticCurvePrivateKey | None = None
+    """A server needs both; a client without them is anonymous."""
     request_client_certificate: bool = True
     server_name: str = "punktfunk"
+    """What a client asks for by SNI."""
     pin: str | None = None
+    """SHA-256 of the DER certificate, in hex, that a client insists on."""
     idle_timeout_s: float = IDLE_TIMEOUT_S
     keep_alive_s: float = KEEP_ALIVE_S
     handshake_s: float = 10.0
+    """A handshake that takes longer is forgotten."""
     packet_bytes: int = 1200
+    """Largest UDP payload sent before the path has proved to carry more. 1200 is safe everywhere."""
     stream_window_bytes: int = 256 << 10
     connection_window_bytes: int = 1 << 20
+    """Unread bytes that a peer may make us keep, on one stream and on all."""
     stream_backlog_bytes: int = 256 << 10
+    """Bytes of one stream that the peer has not acknowledged; beyond, writers wait."""
     streams_max: int = 16
+    """Streams that the peer may have open at once."""
     datagram_queue_bytes: int = 4096
+    """Datagrams that wait for the network; the oldest is dropped."""
     datagrams_unread_max: int = 1024
+    datagrams_unread_bytes_max: int = 1 << 20
+    """Datagrams that wait for the reader; the oldest is dropped."""
     connections_max: int = 1024
     connections_per_address_max: int = 32
+    """Per IPv4 address or IPv6 /64."""
     handshakes_max: int = 128
+    """Unfinished handshakes; beyond, the oldest is forgotten."""
     retry_above: int = 16
+    """With so many unfinished handshakes a new client must first prove its address (Retry)."""
     handshakes_per_s: float = 60.0
+    """Begun in the long run; one address has half of them. Whoever is connected must not notice a flood."""
     retries_per_s: float = 400.0
+    """Stateless answers to strangers."""
 
     @property
     def idle_s(self) -> float:
         """The idle timeout within the range that the protocol allows."""
         return min(max(self.idle_timeout_s, _SHORTEST_IDLE_S), _LONGEST_IDLE_S)
-
-    @property
-    def ping_after_s(self) -> float:
-        """Silence after which we ask whether the peer is still there."""
-        return min(self.idle_s / 2, self.keep_alive_s)
 
 
 def build_configuration(config: QuicConfig, *, is_client: bool) -> QuicConfiguration:

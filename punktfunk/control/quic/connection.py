@@ -43,7 +43,8 @@ class QuicConnection:
         self._streams: dict[int, QuicStream] = {}
         self._waiting_streams: deque[QuicStream] = deque()
         self._stream_came = trio.Event()
-        self._datagrams: deque[bytes] = deque(maxlen=config.datagrams_unread_max)
+        self._datagrams: deque[bytes] = deque()
+        self._unread_bytes = 0
         self._datagram_came = trio.Event()
         self._closed = trio.Event()
         self._scopes: set[trio.CancelScope] = set()
@@ -122,6 +123,7 @@ class QuicConnection:
             await self._datagram_came.wait()
         taken = list(self._datagrams)
         self._datagrams.clear()
+        self._unread_bytes = 0
         return taken
 
     # The end.
@@ -206,9 +208,14 @@ class QuicConnection:
         if self.on_datagram is not None:
             self.on_datagram(data)
             return
-        if len(self._datagrams) == self._datagrams.maxlen:
-            self.counters["datagrams_unread"] += 1
         self._datagrams.append(data)
+        self._unread_bytes += len(data)
+        while (
+            len(self._datagrams) > self._config.datagrams_unread_max
+            or self._unread_bytes > self._config.datagrams_unread_bytes_max
+        ):
+            self._unread_bytes -= len(self._datagrams.popleft())
+            self.counters["datagrams_not_read"] += 1
         self._datagram_came.set()
 
     def _known_stream(self, stream_id: int) -> QuicStream | None:

@@ -4,6 +4,8 @@
   CertificateVerify in either case; who is trusted is decided later, by fingerprint.
 - Flow control follows what the application has read. aioquic's own doubles the windows by what *arrived*,
   so that a peer could fill our memory.
+- Pacing spares what is small: aioquic starts with an empty bucket, so that the first messages after the
+  handshake waited for a timer, and with a small window it delays the third of three packets.
 - Datagrams waiting to be sent are bounded, oldest dropped, and none is larger than a packet: aioquic would
   keep an oversize one at the head of its queue for ever.
 
@@ -16,9 +18,11 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from aioquic._buffer import Buffer
+from aioquic.quic import connection as aioquic_connection
 from aioquic.quic.configuration import QuicConfiguration
-from aioquic.quic.connection import QuicConnection, QuicConnectionState
+from aioquic.quic.connection import NetworkAddress, QuicConnection, QuicConnectionState
 from aioquic.quic.packet import QuicHeader, pull_quic_header
+from aioquic.quic.recovery import QuicPacketPacer
 from aioquic.tls import Group
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -31,9 +35,26 @@ if TYPE_CHECKING:
 
 _SEALED_OVERHEAD_BYTES: Final = 1 + 2 + 16  # first byte, packet number, tag; the connection id comes on top
 _FRAME_OVERHEAD_BYTES: Final = 1 + 2  # a DATAGRAM frame's type and length
+# aioquic keeps half a megabyte for each of three levels, reserved by one packet of a stranger. A ClientHello
+# and a certificate are far below this; quinn has 16 KiB.
+aioquic_connection.MAX_PENDING_CRYPTO = 32 << 10
 _ENDED: Final = frozenset(
     {QuicConnectionState.CLOSING, QuicConnectionState.DRAINING, QuicConnectionState.TERMINATED}
 )
+_BURST_PACKETS: Final = 32
+"""Packets that may leave at once. Building them holds the event loop for about 2 ms."""
+
+
+class _Pacer(QuicPacketPacer):
+    """Lets a burst pass and spreads what is longer."""
+
+    def update_rate(self, congestion_window: int, smoothed_rtt: float) -> None:
+        is_first = self.packet_time is None
+        super().update_rate(congestion_window, smoothed_rtt)
+        assert self.packet_time is not None
+        self.bucket_max = max(self.bucket_max, _BURST_PACKETS * self.packet_time)
+        if is_first:
+            self.bucket_time = self.bucket_max
 
 
 class Core(QuicConnection):
@@ -53,6 +74,7 @@ class Core(QuicConnection):
             retry_source_connection_id=retry_source_id,
         )
         self._config = config
+        self._loss._pacer = _Pacer(max_datagram_size=config.packet_bytes)
         self._released_bytes = 0
         self._released_of: dict[int, int] = {}
         self._local_max_streams_bidi.value = self._local_max_streams_bidi.sent = config.streams_max
@@ -95,6 +117,10 @@ class Core(QuicConnection):
     def idle_deadline_s(self) -> float:
         """Return when the connection ends unless something is heard."""
         return math.inf if self._close_at is None or self.has_ended else self._close_at
+
+    def idle_timeout_s(self) -> float:
+        """Return the idle timeout that both sides agreed on."""
+        return self._idle_timeout()
 
     def closing_period_s(self) -> float:
         """Return one probe timeout; a closing connection answers for three of them."""
@@ -166,6 +192,16 @@ class Core(QuicConnection):
         self._datagrams_pending.popleft()
 
     # aioquic's own, changed.
+
+    def receive_datagram(self, data: bytes, addr: NetworkAddress, now: float) -> None:
+        """Take a datagram. Once established, the idle timeout counts from the last authentic packet.
+
+        RFC 9000 §10.1 also restarts it with the first packet sent after that. But we ask after half of it
+        whether the peer is there: a dead one would be kept for half as long again.
+        """
+        super().receive_datagram(data, addr, now)
+        if self._handshake_complete:
+            self._ack_eliciting_sent_since_receipt = True
 
     def _initialize(self, peer_cid: bytes) -> None:
         super()._initialize(peer_cid)

@@ -4,7 +4,6 @@ Datagrams are taken in batches; each connection that one touched then tells its 
 follows a full batch that brought nothing good, so that a flood leaves the loop to others.
 """
 
-import os
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -36,9 +35,7 @@ class Endpoint:
         self._on_long_header = on_long_header
         # Duplicates share the open socket, but Trio lets only one task wait on a descriptor at a time.
         self.sockets = [
-            DatagramSocket(
-                socket.socket(fileno=os.dup(bound.fileno())), index, counters=self.counters, local=local
-            )
+            DatagramSocket(bound.dup(), index, counters=self.counters, local=local)
             for index, bound in enumerate(sockets)
         ]
         self._dirty: list[Link] = []

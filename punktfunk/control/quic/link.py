@@ -20,6 +20,7 @@ from punktfunk.control.quic.paths import Path
 logger = logging.getLogger(__name__)
 
 REASON_BYTES_MAX: Final = 256
+_SHORTEST_SLEEP_S: Final = 0.0005
 _SLACK_S: Final = 1e-6  # a float short of a deadline would wake us for nothing
 
 
@@ -65,6 +66,7 @@ class Link:
         self._endpoint = endpoint
         self._ids: set[bytes] = set()
         self._sleep = trio.CancelScope()
+        self._fired_s = -math.inf
         self._pinged_for_s = -math.inf
         self._farewell: list[tuple[bytes, Path]] = []
         self._farewell_at_s: list[float] = []
@@ -126,6 +128,7 @@ class Link:
         """Say goodbye with the application's code; the text is cut to what fits."""
         if self.core.has_ended:
             return
+        self.flush()  # once closing, aioquic sends nothing but the close
         short = text.encode()[:REASON_BYTES_MAX].decode(errors="ignore")
         self.core.close(code, None, short)
         self.settle()
@@ -154,15 +157,19 @@ class Link:
                 deadlines.append(self.began_s + self._config.handshake_s)
             elif self.core.idle_deadline_s() != self._pinged_for_s:
                 deadlines.append(self._ping_at_s())
-        return min(deadlines) + _SLACK_S
+        # The floor is a last defence against a deadline that never moves: aioquic computes them from what
+        # the peer does.
+        return max(min(deadlines) + _SLACK_S, self._fired_s + _SHORTEST_SLEEP_S)
 
     def _ping_at_s(self) -> float:
         # aioquic moves its idle deadline with each authentic packet, and with our first one after it.
-        return self.core.idle_deadline_s() - self._config.idle_s + self._config.ping_after_s
+        agreed_s = self.core.idle_timeout_s()
+        return self.core.idle_deadline_s() - agreed_s + min(self._config.keep_alive_s, agreed_s / 2)
 
     def _on_time(self, now_s: float) -> None:
         if self.ended.is_set():
             return
+        self._fired_s = now_s
         if not self.is_established and now_s >= self.began_s + self._config.handshake_s:
             self.abandon()
             return

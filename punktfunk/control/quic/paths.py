@@ -1,5 +1,6 @@
 """UDP sockets as QUIC needs them: who sent a datagram, to which of our addresses, and answers from there."""
 
+import errno
 import socket
 import struct
 import sys
@@ -11,6 +12,7 @@ from punktfunk.control.sockets import EVERY_ADDRESS, EVERY_IPV4_ADDRESS, plain_a
 
 RECEIVE_BUFFER_BYTES: Final = 2 << 20
 _DATAGRAM_BYTES_MAX: Final = 65_535
+_FATAL: Final = frozenset({errno.EBADF, errno.ENOTSOCK})  # a bug of ours, not of the network
 _LINUX: Final = sys.platform == "linux"
 # <linux/in.h>, <linux/in6.h>; the socket module names only some of them, and not in every version.
 _IP_PKTINFO: Final = 8
@@ -85,7 +87,7 @@ class DatagramSocket:
             except BlockingIOError:
                 return
             except OSError as error:
-                self._counters[f"receive_{error.errno}"] += 1
+                self._count("receive", error)
                 yield None
 
     def send(self, data: bytes, path: Path) -> None:
@@ -97,7 +99,12 @@ class DatagramSocket:
             else:
                 self.socket.sendto(data, address)
         except OSError as error:
-            self._counters[f"send_{error.errno}"] += 1
+            self._count("send", error)
+
+    def _count(self, what: str, error: OSError) -> None:
+        if error.errno in _FATAL:
+            raise error
+        self._counters[f"{what}_{errno.errorcode.get(error.errno or 0, 'unknown')}"] += 1
 
     def _receive_one(self) -> tuple[bytes, Path]:
         if not self._asks_local:

@@ -51,6 +51,7 @@ class QuicServer:
         self.complaints = complaints
         self.newcomers: list[QuicConnection] = []
         self.newcomer_came = trio.Event()
+        self.is_closing = False
         self._config = config
         self._configuration = build_configuration(config, is_client=False)
         self._tokens = QuicRetryTokenHandler()
@@ -82,17 +83,17 @@ class QuicServer:
             self._negotiate_version(header, path, now_s)
         if header.packet_type is not QuicPacketType.INITIAL:
             raise _Dropped("unknown_connection")
-        refusal = self.admission.refusal(path.host)
+        refusal = "closing" if self.is_closing else self.admission.refusal(path.host)
         if refusal:
             self.complaints.note(f"quic-{refusal}", peer=path.host)
             raise _Dropped(refusal)
         if header.token:
             original_id, retry_id = self._check_token(header, path, now_s), header.destination_cid
-        elif self.admission.wants_proof():
+        elif self.admission.wants_proof(now_s):
             self._ask_for_proof(header, path, now_s)
         else:
             original_id, retry_id = header.destination_cid, None
-        if not self.admission.may_handshake(now_s):
+        if not self.admission.may_handshake(path.host, now_s):
             raise _Dropped("handshakes_too_fast")
         core = Core(
             self._config,
@@ -126,7 +127,7 @@ class QuicServer:
             raise _Dropped("bad_token") from None
 
     def _ask_for_proof(self, header: QuicHeader, path: Path, now_s: float) -> NoReturn:
-        if not self.admission.may_retry(now_s):
+        if not self.admission.may_answer(now_s):
             raise _Dropped("retries_too_fast")
         source_id = os.urandom(CONNECTION_ID_BYTES)
         token = self._tokens.create_token(
@@ -147,7 +148,7 @@ class QuicServer:
         raise _Dropped("retry")
 
     def _negotiate_version(self, header: QuicHeader, path: Path, now_s: float) -> NoReturn:
-        if not self.admission.may_retry(now_s):
+        if not self.admission.may_answer(now_s):
             raise _Dropped("retries_too_fast")
         answer = encode_quic_version_negotiation(
             source_cid=header.destination_cid,
@@ -186,6 +187,7 @@ async def serve_quic(
                     for connection in newcomers:
                         connections.start_soon(_serve_one, server, connection, handler)
     finally:
+        server.is_closing = True
         links = server.admission.links()
         for link in links:
             link.close(0, "")
@@ -198,8 +200,11 @@ async def _serve_one(server: QuicServer, connection: QuicConnection, handler: Ha
     async with trio.open_nursery() as nursery:
         nursery.start_soon(connection.link.run_timers)
         await connection.established.wait()
-        if connection.closed_reason is None:
+        if connection.link.is_established and connection.closed_reason is None:
             await _handle(server, connection, handler)
+        elif not connection.link.is_established:
+            reason, peer = connection.closed_reason, connection.remote_address[0]
+            server.complaints.note("quic-handshake", peer=peer, reason=reason)
         connection.close()
         await connection.link.ended.wait()
     server.admission.leave(connection.link)

@@ -74,6 +74,8 @@ class QuicStream:
     async def wait_delivered(self) -> None:
         """Wait until the peer has acknowledged all that was sent, the end of the stream included."""
         await trio.lowlevel.checkpoint()
+        if self._stopped_code is not None:
+            raise StreamReset(self.stream_id, self._stopped_code)
         while not self._link.core.is_delivered(self.stream_id):
             self._raise_if_unwritable()
             await self._wait_for_room()
