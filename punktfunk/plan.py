@@ -166,6 +166,22 @@ class StreamPosition:
 
 
 @dataclass(frozen=True, slots=True)
+class ReceivePlan:
+    """How punktfunk/1 datagrams become access units again: the numbers of Welcome, and what Hello offered."""
+
+    shard_bytes_max: int  # the largest that Hello offered, or Welcome's own where it offered none
+    data_max: int  # K max: data shards of a full block
+    fec_scheme: int  # 0 GF(2^8), 1 GF(2^16)
+    fec_percent: int  # of Welcome; every block says what it has
+    cipher: MediaCipher
+    decryption_key: bytes | None  # 16 bytes for AES, 32 for ChaCha20; None, for tests, expects them in clear
+    salt: bytes  # 4 bytes in front of every nonce
+    frame_bytes_max: int  # ``wire.native.placing.frame_ceiling_bytes`` of the rate and mode of Welcome
+    loss_ppm: int = 0  # datagrams of a million that are thrown away on purpose: for measurements
+    loss_seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RealtimePlan:
     """What the machine lets the sending thread have."""
 
