@@ -1,26 +1,42 @@
-"""Tells the local network that this host exists: ``_nvstream._tcp`` by mDNS.
+"""Tells the local network that this host exists, by mDNS: ``_nvstream._tcp``, and ``_punktfunk._udp``.
 
+What a service says of itself beside its port (TXT keys) is its owner's business: ``native/advert``.
 python-zeroconf runs in threads of its own. The host name in our records differs from the machine's, as avahi
 answers for that one and both would fight over it. Addresses come and go (Wi-Fi, docks, VPNs), so they are
-looked at again from time to time. Spec: gamestream.md section 1.
+looked at again from time to time. Spec: gamestream.md section 1, punktfunk-1 section 2.11.
 """
 
 import ipaddress
 import logging
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import trio
 
 logger = logging.getLogger(__name__)
 
-SERVICE_TYPE: Final = "_nvstream._tcp.local."
+GAMESTREAM: Final = "_nvstream._tcp.local."
+NATIVE: Final = "_punktfunk._udp.local."
 LOOK_AGAIN_S: Final = 15.0
 MAXIMUM_LABEL_BYTES: Final = 63
 EVERY_ADDRESS: Final = ("::", "0.0.0.0")  # noqa: S104 -- compared, not bound
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9-]+")
+
+
+def _no_keys(_addresses: Sequence[str]) -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service of this host. ``keys`` gives its TXT record, made of the addresses; it runs in a thread."""
+
+    service_type: str
+    port: int
+    keys: Callable[[Sequence[str]], Mapping[str, str]] = _no_keys
 
 
 def instance_label(name: str) -> str:
@@ -59,15 +75,17 @@ def announced_addresses(bind: Sequence[str]) -> list[str]:
 
 
 @asynccontextmanager
-async def announced(name: str, host_id: str, port: int, bind: Sequence[str] = ("::",)) -> AsyncIterator[None]:
-    """Announce the host while the block runs. A network that cannot be used is logged, never fatal."""
+async def announced(
+    name: str, host_id: str, services: Sequence[Service], bind: Sequence[str] = ("::",)
+) -> AsyncIterator[None]:
+    """Announce the services while the block runs. A network that cannot be used is logged, never fatal."""
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_keep_announced, name, host_id, port, tuple(bind))
+        nursery.start_soon(_keep_announced, name, host_id, services, tuple(bind))
         yield
         nursery.cancel_scope.cancel()
 
 
-async def _keep_announced(name: str, host_id: str, port: int, bind: Sequence[str]) -> None:
+async def _keep_announced(name: str, host_id: str, services: Sequence[Service], bind: Sequence[str]) -> None:
     announcement: _Announcement | None = None
     shown: list[str] = []
     try:
@@ -80,7 +98,7 @@ async def _keep_announced(name: str, host_id: str, port: int, bind: Sequence[str
                 shown = addresses
                 if addresses:
                     announcement = await trio.to_thread.run_sync(
-                        _Announcement.try_make, name, host_id, port, addresses
+                        _Announcement.try_make, name, host_id, services, addresses
                     )
                     if announcement is None:
                         shown = []  # try again next time
@@ -93,9 +111,9 @@ async def _keep_announced(name: str, host_id: str, port: int, bind: Sequence[str
 
 
 class _Announcement:
-    """One registration with zeroconf. Everything here blocks and runs in a worker thread."""
+    """All services, registered with one zeroconf. Everything here blocks and runs in a worker thread."""
 
-    def __init__(self, name: str, host_id: str, port: int, addresses: list[str]) -> None:
+    def __init__(self, name: str, host_id: str, services: Sequence[Service], addresses: list[str]) -> None:
         from zeroconf import InterfaceChoice, IPVersion, ServiceInfo, Zeroconf
 
         loopback_only = all(ipaddress.ip_address(address).is_loopback for address in addresses)
@@ -104,31 +122,38 @@ class _Announcement:
             interfaces=addresses if loopback_only else InterfaceChoice.All,
             ip_version=IPVersion.All if with_ipv6 else IPVersion.V4Only,
         )
+        self.names: list[str] = []
         try:
-            info = ServiceInfo(
-                SERVICE_TYPE,
-                f"{instance_label(name)}.{SERVICE_TYPE}",
-                port=port,
-                parsed_addresses=addresses,
-                server=f"{host_label(name, host_id)}.local.",
-            )
-            self._zeroconf.register_service(info, allow_name_change=True)
+            for service in services:
+                info = ServiceInfo(
+                    service.service_type,
+                    f"{instance_label(name)}.{service.service_type}",
+                    port=service.port,
+                    properties=dict(service.keys(addresses)),
+                    parsed_addresses=addresses,
+                    server=f"{host_label(name, host_id)}.local.",
+                )
+                self._zeroconf.register_service(info, allow_name_change=True)
+                self.names.append(info.name)
         except BaseException:
             self._zeroconf.close()
             raise
-        self.name = info.name
 
     @classmethod
-    def try_make(cls, name: str, host_id: str, port: int, addresses: list[str]) -> "_Announcement | None":
+    def try_make(
+        cls, name: str, host_id: str, services: Sequence[Service], addresses: list[str]
+    ) -> "_Announcement | None":
         """Announce, or log why that cannot be done here."""
         from zeroconf import Error
 
         try:
-            announcement = cls(name, host_id, port, addresses)
+            announcement = cls(name, host_id, services, addresses)
         except (Error, OSError, RuntimeError) as error:
             logger.warning("not announced by mDNS reason=%r", error)
             return None
-        logger.info("announced by mDNS name=%s addresses=%s", announcement.name, ",".join(addresses))
+        logger.info(
+            "announced by mDNS names=%s addresses=%s", ",".join(announcement.names), ",".join(addresses)
+        )
         return announcement
 
     def withdraw(self) -> None:

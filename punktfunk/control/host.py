@@ -12,7 +12,7 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -22,9 +22,10 @@ import trio
 
 from punktfunk import __version__, paths
 from punktfunk.control.admin import AdminDesk, serve_admin
-from punktfunk.control.apps import AppSpec, Catalogue, PrepStep, end_leftovers, load_catalogue
+from punktfunk.control.apps import Catalogue, end_leftovers, load_catalogue
+from punktfunk.control.chosen import app_spec, sending_cpu, sound
 from punktfunk.control.complaints import Complaints
-from punktfunk.control.discovery import announced
+from punktfunk.control.discovery import GAMESTREAM, Service, announced
 from punktfunk.control.displays.base import DisplayBackend, choose_backend
 from punktfunk.control.displays.reclaim import reclaim
 from punktfunk.control.encoders import choose_encoders
@@ -46,21 +47,24 @@ from punktfunk.control.kernels import warm_kernels
 from punktfunk.control.lab import LabDesk
 from punktfunk.control.listeners import ConnectionGate, open_tcp, serve_gated
 from punktfunk.control.lock import state_lock
+from punktfunk.control.native.advert import native_service
+from punktfunk.control.native.door import NativeDoor, open_door
+from punktfunk.control.native.verbs import switched_off
 from punktfunk.control.pairing_prompt import PairingAnnouncer, read_pins
 from punktfunk.control.problems import first_leaf
 from punktfunk.control.readiness import Readiness
 from punktfunk.control.sockets import BoundSocket, bound_sockets, resolve_bind
 from punktfunk.control.system.journal import Journal
-from punktfunk.control.trust import ClientBook, PairedClient
+from punktfunk.control.trust import ClientBook, PairedClient, end_expired
 from punktfunk.errors import PunktfunkError
-from punktfunk.plan import AudioSource, Pacing, RealtimePlan
+from punktfunk.plan import Pacing, RealtimePlan
 from punktfunk.realtime import prepare_process
 from punktfunk.wire.enet.events import HostConfig
 from punktfunk.wire.enet.host import Host as EnetHost
 from punktfunk.wire.gamestream.feedback import TerminationCode
 
 if TYPE_CHECKING:
-    from punktfunk.config import AppSettings, Settings
+    from punktfunk.config import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -115,6 +119,7 @@ class _State:
     identity: Identity
     book: ClientBook
     catalogue: Catalogue
+    door: NativeDoor | None  # None: punktfunk/1 is switched off
 
 
 class _Host:
@@ -153,11 +158,11 @@ class _Host:
         self._scope.cancel()
 
     async def client_removed(self, client: PairedClient) -> None:
-        """End the stream of a client that is no longer paired."""
+        """End the stream of a client that is no longer paired, or whose time is over."""
         await trio.lowlevel.checkpoint()
         stream = self._sessions.stream if self._sessions is not None else None
         if stream is not None and stream.peer.fingerprint == client.fingerprint:
-            stream.end("the client was unpaired", termination_code=TerminationCode.GRACEFUL)
+            stream.end("the client is not paired any more", termination_code=TerminationCode.GRACEFUL)
 
     # -- life
 
@@ -182,16 +187,20 @@ class _Host:
                 service = self._service(state)
                 await self._open_listeners(nursery, state, service, tcp)
                 # Found by clients at once: whoever starts an app too early is told what the host waits for.
-                async with self._announced(state.identity):
+                async with self._announced(state):
                     await self._become_ready(nursery, state, service, sockets, tcp[2])
                     await trio.sleep_forever()
 
     def _load_state(self) -> _State:
         settings = self._settings
+        book = ClientBook(settings.state)
         return _State(
             load_identity(settings.state),
-            ClientBook(settings.state),
-            load_catalogue(settings.state, [_app_spec(app) for app in settings.apps]),
+            book,
+            load_catalogue(settings.state, [app_spec(app) for app in settings.apps]),
+            open_door(settings.state, book, open_host=settings.native_open, report=self._report)
+            if settings.native
+            else None,
         )
 
     def _udp_ports(self) -> tuple[int, int, int]:
@@ -227,9 +236,11 @@ class _Host:
         app = make_app(service, desk, state.book)
         nursery.start_soon(serve_http, app, tcp[0], tcp[1], build_server_context(state.identity))
         lab = LabDesk(lambda: self._sessions.video if self._sessions is not None else None)
-        admin = AdminDesk(self, desk, state.book, state.catalogue, lab)
+        native = state.door.verbs if state.door is not None else switched_off()
+        admin = AdminDesk(self, desk, state.book, state.catalogue, lab, native)
         await nursery.start(serve_admin, paths.admin_socket(self._settings.state), admin)
         nursery.start_soon(read_pins, sys.stdin, admin, self._report)
+        nursery.start_soon(end_expired, state.book, self.client_removed)
 
     async def _become_ready(
         self,
@@ -250,11 +261,11 @@ class _Host:
             fec_percent=settings.fec_percent,
             pacing=Pacing(settings.pacing),
             encryption=settings.encryption,
-            realtime=RealtimePlan(_sending_cpu(settings.realtime_cpu), settings.realtime_priority),
+            realtime=RealtimePlan(sending_cpu(settings.realtime_cpu), settings.realtime_priority),
         )
         rules = SessionRules(
             offer=offer,
-            sound=_sound(settings.audio, self._backend.name),
+            sound=sound(settings.audio, self._backend.name),
             ports=MediaPorts(*self._udp_ports()),
             takeover=settings.session_takeover,
         )
@@ -274,11 +285,15 @@ class _Host:
         readiness.ready.set()
         report("ready: choose this host in Moonlight")
 
-    def _announced(self, identity: Identity) -> Any:
-        settings = self._settings
+    def _announced(self, state: _State) -> Any:
+        settings, host_id = self._settings, state.identity.host_id
         if not settings.discovery:
             return nullcontext()
-        return announced(settings.name, identity.host_id, settings.port, self._bind)
+        services = [Service(GAMESTREAM, settings.port)]
+        if state.door is not None:
+            fingerprint, is_open = state.door.identity.fingerprint, settings.native_open
+            services.append(native_service(settings.native_port, fingerprint, host_id, open_host=is_open))
+        return announced(settings.name, host_id, services, self._bind)
 
 
 async def _open_planes(nursery: trio.Nursery, sockets: Sequence[Sequence[BoundSocket]]) -> Planes:
@@ -319,30 +334,3 @@ async def _quiet_nursery() -> Any:
     async with trio.open_nursery() as nursery:
         yield nursery
         nursery.cancel_scope.cancel()
-
-
-def _app_spec(app: "AppSettings") -> AppSpec:
-    return AppSpec(
-        name=app.name,
-        command=app.command,
-        environment=app.environment,
-        working_folder=app.working_folder,
-        prep=[PrepStep(step.do, step.undo) for step in app.prep],
-        image=app.image,
-    )
-
-
-def _sound(setting: str, backend: str) -> AudioSource:
-    """Choose the sound: the test card has a tone; a desktop is silent, as its own is not captured."""
-    if setting == "auto":
-        return AudioSource.TONE if backend == "testcard" else AudioSource.SILENCE
-    return AudioSource(setting)
-
-
-def _sending_cpu(setting: int | None) -> int | None:
-    """Pin the sending thread to the last CPU that we may use, far from CPU 0 and its interrupts."""
-    if setting is not None:
-        return setting
-    allowed: Iterable[int] = os.sched_getaffinity(0)
-    ordered = sorted(allowed)
-    return ordered[-1] if len(ordered) > 1 else None

@@ -9,8 +9,9 @@ punktfunk/1: what a device may do is the owner's word, whatever it speaks (punkt
 import hashlib
 import hmac
 import logging
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -28,6 +29,8 @@ MAXIMUM_CLIENTS: Final = 128
 MAXIMUM_NAME_CHARACTERS: Final = 64
 SEEN_WRITTEN_EVERY_S: Final = 3600
 """``last_seen`` reaches the disk this often at most: clients poll every three seconds."""
+LONGEST_NAP_S: Final = 15.0
+"""Whoever waits for the end of a client's time looks at the wall clock this often: somebody may set it."""
 
 
 class ClientKind(StrEnum):
@@ -227,6 +230,21 @@ class ClientBook:
         self._clients = clients
         told, self.changed = self.changed, trio.Event()
         told.set()
+
+
+async def end_expired(book: ClientBook, ended: Callable[[PairedClient], Awaitable[None]]) -> None:
+    """Call ``ended`` for every client at the end of its time; runs until cancelled."""
+    told: set[str] = set()
+    while True:
+        changed, now_s, clients = book.changed, book.wall_clock(), book.clients()
+        over = [client for client in clients if client.expired(now_s)]
+        for client in over:
+            if client.fingerprint not in told:
+                await ended(client)
+        told = {client.fingerprint for client in over}
+        left_s = [client.expires_at_s - now_s for client in clients if client.expires_at_s > now_s]
+        with trio.move_on_after(min([*left_s, LONGEST_NAP_S]) if left_s else math.inf):
+            await changed.wait()
 
 
 def _content(clients: dict[str, PairedClient]) -> Content:

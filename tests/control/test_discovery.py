@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 
 from punktfunk.control import discovery
 from punktfunk.control.discovery import (
-    SERVICE_TYPE,
+    GAMESTREAM,
+    NATIVE,
+    Service,
     announced,
     announced_addresses,
     host_label,
     instance_label,
 )
+from punktfunk.control.native.advert import native_service
 
 HOST_ID = "1a2b3c4d-0000-4000-8000-000000000000"
 
@@ -55,24 +58,32 @@ def test_announced_addresses(monkeypatch):
 
 @pytest.mark.trio
 async def test_a_browser_finds_the_host():
-    """As moonlight-python looks for hosts: by the service type, then address and port."""
-    found, infos = threading.Event(), []
+    """As moonlight-python looks for hosts: by the service type, then address and port. Both services, once."""
+    found, seen = threading.Event(), {}
 
     def watch(zeroconf, service_type, name, state_change):
         if state_change.name == "Added":
-            infos.append(name)
-            found.set()
+            seen[service_type] = name
+            if len(seen) == 2:
+                found.set()
 
     browser_host = zeroconf.Zeroconf(interfaces=["127.0.0.1"])
     try:
-        browser = zeroconf.ServiceBrowser(browser_host, SERVICE_TYPE, handlers=[watch])
-        async with announced("test desk", HOST_ID, 47989, ["127.0.0.1"]):
+        browser = zeroconf.ServiceBrowser(browser_host, [GAMESTREAM, NATIVE], handlers=[watch])
+        services = [Service(GAMESTREAM, 47989), native_service(9777, "ab" * 32, HOST_ID, open_host=False)]
+        async with announced("test desk", HOST_ID, services, ["127.0.0.1"]):
             assert await trio.to_thread.run_sync(found.wait, 10)
-            info = await trio.to_thread.run_sync(browser_host.get_service_info, SERVICE_TYPE, infos[0], 3000)
-        assert info.name == f"test-desk.{SERVICE_TYPE}"
+            info, native = [
+                await trio.to_thread.run_sync(browser_host.get_service_info, kind, seen[kind], 3000)
+                for kind in (GAMESTREAM, NATIVE)
+            ]
+        assert info.name == f"test-desk.{GAMESTREAM}"
         assert info.port == 47989
         assert info.addresses == [socket.inet_aton("127.0.0.1")]
         assert info.server == "test-desk-punktfunk-1a2b3c4d.local."
+        assert native.port == 9777
+        assert native.decoded_properties["fp"] == "ab" * 32
+        assert native.decoded_properties["proto"] == "punktfunk/1"
         browser.cancel()
     finally:
         await trio.to_thread.run_sync(browser_host.close)
@@ -101,7 +112,7 @@ async def test_addresses_that_change_are_announced_again(monkeypatch):
     monkeypatch.setattr(
         discovery, "announced_addresses", lambda _: answers.pop(0) if len(answers) > 1 else answers[0]
     )
-    async with announced("desk", HOST_ID, 47989):
+    async with announced("desk", HOST_ID, []):
         assert await trio.to_thread.run_sync(finished.wait, 10)
     assert made == [["a"], "withdrawn", ["b"], ["b"], "withdrawn"]
 
@@ -112,5 +123,5 @@ async def test_no_network_is_not_fatal(monkeypatch, caplog):
         raise OSError("no multicast here")
 
     monkeypatch.setattr("zeroconf.Zeroconf", refuse)
-    assert discovery._Announcement.try_make("desk", HOST_ID, 47989, ["10.0.0.1"]) is None
+    assert discovery._Announcement.try_make("desk", HOST_ID, [Service(GAMESTREAM, 1)], ["10.0.0.1"]) is None
     assert "not announced" in caplog.text

@@ -3,9 +3,11 @@
 import json
 
 import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
 
 from punktfunk.control import trust
-from punktfunk.control.trust import ClientBook, ClientKind, fingerprint_of, tidy_name
+from punktfunk.control.trust import ClientBook, ClientKind, end_expired, fingerprint_of, tidy_name
 from punktfunk.errors import ConfigError, EnvironmentProblem
 from punktfunk.wire.native.capabilities import Grant
 
@@ -144,6 +146,29 @@ async def test_time_runs_out_and_is_given_again(book, clock):
     assert book.known(fingerprint_of(b"one")).expired(clock())
     await book.add(b"one", "deck")  # the owner typed its PIN
     assert book.find(b"one").expires_at_s == 0
+
+
+@pytest.mark.trio
+async def test_the_end_of_a_clients_time_is_told_once(book, clock, mock_clock):
+    ended = []
+
+    async def note(client):
+        ended.append((client.name, trio.current_time()))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(end_expired, book, note)
+        await book.add_native("ab" * 32, "phone", expires_at_s=1_000_010)
+        await book.add(b"one", "deck")
+        for seconds in (10, 10, 15):
+            await wait_all_tasks_blocked()
+            clock.now_s += seconds
+            mock_clock.jump(seconds)
+        await wait_all_tasks_blocked()
+        assert ended == [("phone", 10)]
+        await book.set_rights("deck", expires_at_s=1)
+        await wait_all_tasks_blocked()
+        assert ended[1:] == [("deck", 35)]
+        nursery.cancel_scope.cancel()
 
 
 @pytest.mark.trio

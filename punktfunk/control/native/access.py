@@ -11,14 +11,12 @@ from typing import Final
 
 import trio
 
-from punktfunk.control.trust import ClientBook, ClientKind, PairedClient
+from punktfunk.control.trust import LONGEST_NAP_S, ClientBook, ClientKind, PairedClient
 from punktfunk.wire import input as vocabulary
 from punktfunk.wire.native.capabilities import NO_GRANTS, Grant
 from punktfunk.wire.native.control import AccessUpdate
 
 WARNINGS_S: Final = (300, 60)
-LONGEST_NAP_S: Final = 15.0
-"""The wall clock may be set while we wait: look at it again after this long."""
 
 GRANT_OF: Final[dict[type, Grant]] = {
     vocabulary.Key: Grant.KEYBOARD,

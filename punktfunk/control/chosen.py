@@ -1,0 +1,37 @@
+"""What the settings mean for the parts of the host that know no settings."""
+
+import os
+from typing import TYPE_CHECKING
+
+from punktfunk.control.apps import AppSpec, PrepStep
+from punktfunk.plan import AudioSource
+
+if TYPE_CHECKING:
+    from punktfunk.config import AppSettings
+
+
+def app_spec(app: "AppSettings") -> AppSpec:
+    """Turn one [[apps]] table into what the catalogue takes."""
+    return AppSpec(
+        name=app.name,
+        command=app.command,
+        environment=app.environment,
+        working_folder=app.working_folder,
+        prep=[PrepStep(step.do, step.undo) for step in app.prep],
+        image=app.image,
+    )
+
+
+def sound(setting: str, backend: str) -> AudioSource:
+    """Choose the sound: the test card has a tone; a desktop is silent, as its own is not captured."""
+    if setting == "auto":
+        return AudioSource.TONE if backend == "testcard" else AudioSource.SILENCE
+    return AudioSource(setting)
+
+
+def sending_cpu(setting: int | None) -> int | None:
+    """Pin the sending thread to the last CPU that we may use, far from CPU 0 and its interrupts."""
+    if setting is not None:
+        return setting
+    ordered = sorted(os.sched_getaffinity(0))
+    return ordered[-1] if len(ordered) > 1 else None
