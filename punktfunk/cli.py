@@ -12,6 +12,7 @@ import typer
 
 from punktfunk.cli_bench import bench
 from punktfunk.cli_lab import lab
+from punktfunk.cli_measure import add_to as add_measurements
 from punktfunk.errors import Misuse, PunktfunkError
 
 DONE, FAILED, MISUSE, INTERRUPTED = 0, 1, 2, 130
@@ -37,6 +38,7 @@ app.add_typer(apps, name="apps")
 app.add_typer(config, name="config")
 app.add_typer(bench, name="bench")
 app.add_typer(lab, name="lab")
+add_measurements(app)
 
 State = Annotated[
     Path | None,

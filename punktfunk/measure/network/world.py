@@ -56,6 +56,7 @@ class Outcome:
     late_shards: int
     duration_ns: int
     last_kbps: int
+    corrupt_frames: int = 0
     windows: list[Window] = field(default_factory=list)
 
     @property
@@ -183,7 +184,7 @@ class World:
             received["late_shards"],
             duration_ns,
             self._host.budget_kbps,
-            self._windows,
+            windows=self._windows,
         )
 
 

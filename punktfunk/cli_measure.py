@@ -1,0 +1,157 @@
+"""``punktfunk loss`` and its neighbours: what a network does to a stream. See docs/measuring.md.
+
+Nothing heavy is imported before a verb runs. Values are checked where they are used.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from punktfunk.cli_bench import whole_number
+
+
+def share(text: str | float) -> float:
+    """Read a number with or without a per cent sign."""
+    try:
+        return float(str(text).removesuffix("%").strip())
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no number") from None
+
+
+def parity(text: str) -> str:
+    """Read ``adaptive`` or a whole number of per cent."""
+    if text != "adaptive":
+        whole_number(text.removesuffix("%"))
+    return text.removesuffix("%")
+
+
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Also write everything as JSON.")
+]
+PlotFile = Annotated[
+    Path | None,
+    typer.Option("--plot", metavar="FILE.png", help="Also draw it. Needs punktfunk[bench] (matplotlib)."),
+]
+
+
+def loss(
+    *,
+    loss: Annotated[
+        list[float] | None,
+        typer.Option("--loss", metavar="PERCENT", parser=share, help="Packets lost. May be repeated."),
+    ] = None,
+    burst: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--burst",
+            metavar="N",
+            parser=whole_number,
+            help="Mean length of a loss, in packets. May be repeated.",
+        ),
+    ] = None,
+    reorder: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--reorder",
+            metavar="PERCENT",
+            parser=share,
+            help="Packets 3 ms late, out of order. May be repeated.",
+        ),
+    ] = None,
+    jitter: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--jitter", metavar="MS", parser=share, help="Delay that varies, in order. May be repeated."
+        ),
+    ] = None,
+    rate: Annotated[
+        list[int] | None,
+        typer.Option("--rate", metavar="KBIT", parser=whole_number, help="Limit in kbit/s. May be repeated."),
+    ] = None,
+    parities: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--parity",
+            metavar="adaptive|PERCENT",
+            parser=parity,
+            help="adaptive follows the loss, as hosts do. May be repeated.",
+        ),
+    ] = None,
+    bitrate: Annotated[
+        int, typer.Option(metavar="KBIT", parser=whole_number, help="Of the stream, everything included.")
+    ] = 20_000,
+    hz: Annotated[int, typer.Option("--hz", metavar="N", parser=whole_number, help="Frames a second.")] = 60,
+    scheme: Annotated[
+        str, typer.Option(metavar="gf16|gf8", help="Field of the parity: blocks of 4096 shards or of 200.")
+    ] = "gf16",
+    shard_bytes: Annotated[
+        int, typer.Option(metavar="BYTES", parser=whole_number, help="Payload of a packet.")
+    ] = 1408,
+    automatic: Annotated[
+        bool, typer.Option("--automatic", help="Let the client choose the bitrate, from --bitrate on.")
+    ] = False,
+    invalidate: Annotated[
+        bool, typer.Option("--invalidate", help="The encoder repairs without a key frame.")
+    ] = False,
+    at_once: Annotated[
+        bool, typer.Option("--at-once", help="Send frames in one go instead of over their interval.")
+    ] = False,
+    delay: Annotated[float, typer.Option(metavar="MS", parser=share, help="One way.")] = 5.0,
+    queue: Annotated[
+        float, typer.Option(metavar="MS", parser=share, help="What waits at a limited link at most.")
+    ] = 100.0,
+    seconds: Annotated[
+        float, typer.Option(metavar="S", parser=share, help="Of stream for each case.")
+    ] = 20.0,
+    seed: Annotated[int, typer.Option(metavar="N", parser=whole_number, help="Of everything random.")] = 1,
+    by: Annotated[
+        str, typer.Option(metavar="model|sockets|netem", help="How the network is made.")
+    ] = "model",
+    json_file: JsonFile = None,
+    plot_file: PlotFile = None,
+) -> None:
+    """Send a stream through bad networks: what is lost, repaired and late, and what the repair costs.
+
+    Every combination of what is given is a case. By model nothing is sent: a virtual clock runs the real
+    block geometry, the receiver's rules and the adaptation over a simulated network, exactly and
+    repeatably. By sockets the real sender and receiver talk through a relay of punktfunk's own; by netem
+    through the kernel's (root, module sch_netem). "added" is against the same network without its faults.
+
+    \b
+    Examples:
+      punktfunk loss
+      punktfunk loss --loss 1 --loss 5 --burst 1 --burst 10 --parity adaptive --parity 25 --plot loss.png
+      punktfunk loss --loss 0 --rate 12000 --rate 30000 --automatic --seconds 60
+      punktfunk loss --by sockets --loss 5 --parity 25 --bitrate 50000 --json five-percent.json
+    """
+    from punktfunk.commands.loss import loss as run
+    from punktfunk.measure.network.options import LossOptions
+
+    given = LossOptions()
+    options = LossOptions(
+        losses=tuple(loss or given.losses),
+        bursts=tuple(burst or given.bursts),
+        reorders=tuple(reorder or given.reorders),
+        jitters_ms=tuple(jitter or given.jitters_ms),
+        rates_kbps=tuple(rate or given.rates_kbps),
+        parities=tuple(None if text == "adaptive" else int(text) for text in parities or ("adaptive",)),
+        bitrate_kbps=bitrate,
+        refresh_hz=hz,
+        scheme=scheme,
+        shard_bytes=shard_bytes,
+        automatic=automatic,
+        invalidate=invalidate,
+        smooth=not at_once,
+        delay_ms=delay,
+        queue_ms=queue,
+        seconds=seconds,
+        seed=seed,
+        way=by,
+    )
+    run(options, json_file, plot_file)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Make these verbs of the command itself."""
+    app.command()(loss)

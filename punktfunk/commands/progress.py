@@ -1,0 +1,24 @@
+"""A progress bar on stderr where that is a terminal; stdout has the result and nothing else."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+
+@contextmanager
+def showing() -> Iterator[Callable[[int, int, str], None]]:
+    """Give a function that notes (step, of how many, what it is)."""
+    if not sys.stderr.isatty():
+        yield lambda _step, _total, _title: None
+        return
+    columns = TextColumn("{task.description:<40}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+
+        def note(step: int, total: int, title: str) -> None:
+            bar.update(task, description=title, completed=step, total=total)
+
+        yield note
