@@ -1,6 +1,7 @@
 """Verbs that talk to the running host over its unix socket: ``pair``, ``clients``, ``apps``."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from punktfunk.control import admin_client
 from punktfunk.log import printable
 
 ANSWER_S = 10.0
+PIPED_COLUMNS = 250
 PAIRING_S = 60.0
 """A pairing goes on for four more requests of the client after the PIN is known."""
 
@@ -49,7 +51,7 @@ def list_clients(state: Path | None, *, as_json: bool) -> None:
         ]
         for client in found
     ]
-    _print_table(("name", "fingerprint", "paired", "last seen"), rows)
+    print_table(("name", "fingerprint", "paired", "last seen"), rows)
 
 
 def rename_client(client: str, name: str, state: Path | None) -> None:
@@ -70,11 +72,13 @@ def list_apps(state: Path | None, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(found, indent=2))
         return
-    _print_table(("id", "title"), [[str(entry["app_id"]), entry["title"]] for entry in found])
+    print_table(("id", "title"), [[str(entry["app_id"]), entry["title"]] for entry in found])
 
 
-def _print_table(header: tuple[str, ...], rows: list[list[str]]) -> None:
+def print_table(header: tuple[str, ...], rows: list[list[str]]) -> None:
+    """Print a table; into a pipe as wide as it needs, so that whatever reads it finds whole lines."""
     table = Table(*header, box=box.SIMPLE, pad_edge=False)
     for row in rows:
         table.add_row(*map(printable, row))
-    Console(highlight=False, markup=False).print(table)
+    width = None if sys.stdout.isatty() else PIPED_COLUMNS
+    Console(highlight=False, markup=False, width=width).print(table)
