@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from punktfunk.cli_bench import bench
+from punktfunk.cli_clients import clients, pair
 from punktfunk.cli_lab import lab
 from punktfunk.cli_measure import add_to as add_measurements
 from punktfunk.errors import Misuse, PunktfunkError
@@ -28,11 +29,9 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-clients = typer.Typer(
-    help="Paired clients: list, rename, remove.", rich_markup_mode=None, no_args_is_help=True
-)
 apps = typer.Typer(help="Apps that clients can start.", rich_markup_mode=None, no_args_is_help=True)
 config = typer.Typer(help="Settings: show, path, check.", rich_markup_mode=None, no_args_is_help=True)
+app.command("pair")(pair)
 app.add_typer(clients, name="clients")
 app.add_typer(apps, name="apps")
 app.add_typer(config, name="config")
@@ -103,78 +102,6 @@ def serve(
         "state": state,
     }
     serve(flags, config_file)
-
-
-@app.command()
-def pair(
-    pin: Annotated[str, typer.Argument(metavar="PIN", help="The four digits that the client shows.")],
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="What to call the device.")] = None,
-    address: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help="Which client, when several are waiting."),
-    ] = None,
-    state: State = None,
-) -> None:
-    """Give the running host the PIN that a client shows.
-
-    In Moonlight choose the host (or add its address); it shows four digits and waits. Each PIN pairs one
-    client and is spent by one attempt.
-
-    \b
-    Examples:
-      punktfunk pair 4711
-      punktfunk pair 4711 --name "Steam Deck"
-      punktfunk pair 4711 --address 192.168.1.23
-    """
-    from punktfunk.commands.admin import pair
-
-    pair(pin, name, address, state)
-
-
-@clients.command("list")
-def clients_list(*, state: State = None, as_json: AsJson = False) -> None:
-    """List the paired clients of the running host.
-
-    \b
-    Example:
-      punktfunk clients list
-    """
-    from punktfunk.commands.admin import list_clients
-
-    list_clients(state, as_json=as_json)
-
-
-@clients.command("rename")
-def clients_rename(
-    client: Annotated[str, typer.Argument(metavar="CLIENT", help="Name, or start of the fingerprint.")],
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The new name.")],
-    state: State = None,
-) -> None:
-    """Give a paired client another name.
-
-    \b
-    Example:
-      punktfunk clients rename 3fa9 "Bedroom TV"
-    """
-    from punktfunk.commands.admin import rename_client
-
-    rename_client(client, name, state)
-
-
-@clients.command("remove")
-def clients_remove(
-    client: Annotated[str, typer.Argument(metavar="CLIENT", help="Name, or start of the fingerprint.")],
-    state: State = None,
-) -> None:
-    """Unpair a client. Its stream ends, and it has to pair again.
-
-    \b
-    Example:
-      punktfunk clients remove "Bedroom TV"
-    """
-    from punktfunk.commands.admin import remove_client
-
-    remove_client(client, state)
 
 
 @apps.command("list")

@@ -15,6 +15,7 @@ from punktfunk.control import admin_client
 from punktfunk.errors import ConfigError, EnvironmentProblem
 
 VERBS = ["serve", "pair", "clients list", "clients rename", "clients remove", "apps list", "doctor", "warm"]
+VERBS += ["clients pending", "clients approve", "clients deny", "clients grant", "clients expire"]
 VERBS += ["config show", "config path", "config check", "version"]
 VERBS += ["loss"]
 VERBS += ["bench fec", "bench seal", "bench ring", "bench send", "bench frame"]
@@ -69,7 +70,15 @@ def test_version(punktfunk_command):
 
 @pytest.mark.parametrize(
     "words",
-    [["pair"], ["serv"], ["serve", "--prt", "1"], ["serve", "--port", "many"], ["clients", "rename", "x"]],
+    [
+        ["pair"],
+        ["pair", "1", "--native"],
+        ["pair", "1", "--for", "2m"],
+        ["serv"],
+        ["serve", "--prt", "1"],
+        ["serve", "--port", "many"],
+        ["clients", "rename", "x"],
+    ],
 )
 def test_misuse_is_exit_code_2(words, capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["punktfunk", *words])
@@ -195,6 +204,58 @@ def test_an_empty_client_list_says_what_to_do(host, monkeypatch, capsys):
     host[1]["clients.list"] = {"clients": []}
     run_main(monkeypatch, "clients", "list")
     assert "punktfunk pair PIN" in capsys.readouterr().out
+
+
+def test_a_pin_is_shown_and_waited_for(host, monkeypatch, capsys):
+    asked, answers = host
+    answers["pair.native"] = {"pin": "0471", "seconds": 90, "device": "", "grants": "full"}
+    answers["pair.native.wait"] = {"name": "pho\x1bne"}
+    assert run_main(monkeypatch, "pair", "--native") == cli.DONE
+    shown = capsys.readouterr().out
+    assert shown == "PIN 0471\nType it on the device within 1 min 30 s. One attempt.\n"
+    more = ["--for", "90s", "--grants", "view", "--expires", "4h", "--device", "3fa9", "--wait"]
+    run_main(monkeypatch, "pair", "--native", *more)
+    assert capsys.readouterr().out.endswith("paired: pho\\x1bne\n")
+    run_main(monkeypatch, "pair", "--native", "--json")
+    assert json.loads(capsys.readouterr().out)["pin"] == "0471"
+    choice = {"for": "90s", "grants": "view", "expires": "4h", "device": "3fa9"}
+    assert [request for _, request in asked] == [
+        {"verb": "pair.native"},
+        {"verb": "pair.native", **choice},
+        {"verb": "pair.native.wait"},
+        {"verb": "pair.native"},
+    ]
+
+
+def test_devices_are_decided_about(host, monkeypatch, capsys):
+    asked, answers = host
+    client = {"name": "TV", "grants": "view", "expires_at": "2026-01-02T03:04:05+00:00"}
+    waiting = {"number": 1, "name": "T\x1bV", "address": "192.0.2.7", "fingerprint": "3fa9" * 16}
+    answers["clients.pending"] = {"clients": [{**waiting, "seconds": 65, "state": "waiting"}]}
+    answers["clients.deny"] = client
+    for verb in ("approve", "grant", "expire"):
+        answers[f"clients.{verb}"] = client
+    run_main(monkeypatch, "clients", "pending")
+    shown = capsys.readouterr().out
+    assert "3fa93fa93fa93fa9" in shown
+    assert "1 min 5 s ago" in shown
+    assert "\x1b" not in shown
+    run_main(monkeypatch, "clients", "approve", "1", "--grants", "view", "--expires", "4h", "--name", "TV")
+    assert capsys.readouterr().out.startswith("approved: TV may view, until 2026-01-0")
+    run_main(monkeypatch, "clients", "deny", "1")
+    run_main(monkeypatch, "clients", "grant", "TV", "gamepad,keyboard", "--for", "4h")
+    client["expires_at"] = ""
+    run_main(monkeypatch, "clients", "expire", "TV", "never")
+    assert capsys.readouterr().out.endswith("changed: TV may view, for ever\n")
+    assert [request for _, request in asked[1:]] == [
+        {"verb": "clients.approve", "client": "1", "grants": "view", "expires": "4h", "name": "TV"},
+        {"verb": "clients.deny", "client": "1"},
+        {"verb": "clients.grant", "client": "TV", "grants": "gamepad,keyboard", "for": "4h"},
+        {"verb": "clients.expire", "client": "TV", "for": "never"},
+    ]
+    answers["clients.pending"] = {"clients": []}
+    run_main(monkeypatch, "clients", "pending")
+    assert "No device waits" in capsys.readouterr().out
 
 
 def test_apps_are_listed(host, monkeypatch, capsys):

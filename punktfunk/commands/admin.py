@@ -1,4 +1,4 @@
-"""Verbs that talk to the running host over its unix socket: ``pair``, ``clients``, ``apps``."""
+"""What verbs that talk to the running host over its unix socket share; and ``apps``."""
 
 import json
 import sys
@@ -16,8 +16,6 @@ from punktfunk.log import printable
 
 ANSWER_S = 10.0
 PIPED_COLUMNS = 250
-PAIRING_S = 60.0
-"""A pairing goes on for four more requests of the client after the PIN is known."""
 
 
 def ask(state: Path | None, request: dict[str, object], timeout_s: float = ANSWER_S) -> dict[str, Any]:
@@ -25,45 +23,6 @@ def ask(state: Path | None, request: dict[str, object], timeout_s: float = ANSWE
     settings = load_settings({"state": state}).settings
     wanted = {key: value for key, value in request.items() if value is not None}
     return admin_client.call(paths.admin_socket(settings.state), wanted, timeout_s)
-
-
-def pair(pin: str, name: str | None, address: str | None, state: Path | None) -> None:
-    """Give the host the PIN that a client shows."""
-    answer = ask(state, {"verb": "pair", "pin": pin, "name": name, "address": address}, PAIRING_S)
-    print(f"paired: {printable(answer.get('name') or name or 'client')}")
-
-
-def list_clients(state: Path | None, *, as_json: bool) -> None:
-    """Print the paired clients as a table."""
-    found = ask(state, {"verb": "clients.list"})["clients"]
-    if as_json:
-        print(json.dumps(found, indent=2))
-        return
-    if not found:
-        print("No client is paired yet. Start Moonlight, choose this host, then: punktfunk pair PIN")
-        return
-    rows = [
-        [
-            client["name"],
-            client["fingerprint"][:16],
-            client.get("added_at", ""),
-            client.get("last_seen") or "never",
-        ]
-        for client in found
-    ]
-    print_table(("name", "fingerprint", "paired", "last seen"), rows)
-
-
-def rename_client(client: str, name: str, state: Path | None) -> None:
-    """Give a client another name."""
-    ask(state, {"verb": "clients.rename", "client": client, "name": name})
-    print(f"renamed: {name}")
-
-
-def remove_client(client: str, state: Path | None) -> None:
-    """Unpair a client."""
-    ask(state, {"verb": "clients.remove", "client": client})
-    print(f"removed: {client}")
 
 
 def list_apps(state: Path | None, *, as_json: bool) -> None:
