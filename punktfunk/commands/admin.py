@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ ANSWER_S = 10.0
 PIPED_COLUMNS = 250
 
 
-def ask(state: Path | None, request: dict[str, object], timeout_s: float = ANSWER_S) -> dict[str, Any]:
+def ask(state: Path | None, request: Mapping[str, object], timeout_s: float = ANSWER_S) -> dict[str, Any]:
     """Send one request to the host of this state folder and return its answer."""
     settings = load_settings({"state": state}).settings
     wanted = {key: value for key, value in request.items() if value is not None}
