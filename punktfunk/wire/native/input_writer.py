@@ -2,7 +2,7 @@
 
 Pads: toward a host with HostCap.PAD_SNAPSHOTS their whole state, again every 100 ms for every pad that is
 there, since datagrams get lost; an arrival goes before the first one and, like a removal, twice more. Toward
-others single buttons and axes. Scrolling goes as 1/120 clicks of a wheel. What a host cannot take is left out.
+others single buttons and axes. Scrolling goes as 1/120 clicks of a wheel. What no host takes is left out.
 Keys belong on the control stream where the host takes them there: see :func:`is_edge`.
 Spec: punktfunk-1.md section 2.10.
 """

@@ -3,7 +3,8 @@
 What a reader finds missing takes its default, a torn number counts as missing, and bytes behind the last
 field are ignored. A writer leaves out the end of the message as long as all of it is default: a field is
 written if it or any later one is not, with placeholders before it. Blocks that have no placeholder (HDR,
-ChaCha20 key, extensions) write nothing when absent but force what stands before them when present.
+ChaCha20 key, extensions) write nothing when absent but force what stands before them when present. Fields of
+one ``Tail`` group came together and go together.
 Spec: punktfunk-1.md section 2.3.
 """
 
@@ -35,6 +36,9 @@ class Positional:
             (at for at, row in enumerate(self.fields) if row.form.normal(values[at]) != row.default),
             default=0,
         )
+        group = self.fields[last].group  # fields of one group go together
+        while group and last + 1 < len(self.fields) and self.fields[last + 1].group == group:
+            last += 1
         count = max(self.always, last + 1)
         pairs = zip(self.fields[:count], values, strict=False)
         return HANDSHAKE_MAGIC + b"".join(row.form.put(value) for row, value in pairs)

@@ -28,6 +28,7 @@ from punktfunk.wire.native.capabilities import (
 )
 from punktfunk.wire.native.extension import Extensions
 from punktfunk.wire.native.forms import FLAG, U8, U16, U32, Bits, Choice, Number, Octets, OrDefault
+from punktfunk.wire.native.layout import Tail
 from punktfunk.wire.native.packet import SALT_BYTES, FecScheme
 from punktfunk.wire.native.positional import CHACHA20_KEY_BYTES, ChachaKey, ExtensionBlock, Positional
 
@@ -127,16 +128,19 @@ class Welcome:
     cipher: Annotated[Cipher, CipherByte(), "0 AES-128-GCM, 1 ChaCha20-Poly1305"] = Cipher.AES_128_GCM
     chacha_key: Annotated[bytes | None, ChachaKey(), "of cipher 1"] = field(default=None, repr=False)
     mgmt_port: Annotated[int, U16, "0: a client tries 47990"] = 0
-    grants: Annotated[Grant, GrantBits(), "what the client may do"] = Grant.ALL
-    expires_in_s: Annotated[int, U32, "0: never"] = 0
-    audio_codec: Annotated[int, U8, "0 Opus, 2 PCM; kept: a client refuses what it cannot play"] = (
+    grants: Annotated[Grant, GrantBits(), Tail(1), "what the client may do"] = Grant.ALL
+    expires_in_s: Annotated[int, U32, Tail(1), "0: never"] = 0
+    audio_codec: Annotated[int, U8, Tail(2), "0 Opus, 2 PCM; kept: a client refuses what it cannot play"] = (
         AudioCodec.OPUS
     )
     audio_rate_hz: Annotated[
-        int, OrDefault("u32", "I", 48_000, AUDIO_RATES_HZ), "48,000 unless 44,100, 88,200, 96,000 or 176,400"
+        int,
+        OrDefault("u32", "I", 48_000, AUDIO_RATES_HZ),
+        Tail(2),
+        "48,000 unless 44,100, 88,200, 96,000 or 176,400",
     ] = 48_000
-    audio_bits: Annotated[int, OrDefault("u8", "B", 16, (24,)), "16 or 24"] = 16
-    audio_frame_us: Annotated[int, FrameMicroseconds(), "of PCM; 0 for Opus"] = 0
+    audio_bits: Annotated[int, OrDefault("u8", "B", 16, (24,)), Tail(2), "16 or 24"] = 16
+    audio_frame_us: Annotated[int, FrameMicroseconds(), Tail(2), "of PCM; 0 for Opus"] = 0
     host_caps2: Annotated[HostCap2, Bits(HostCap2), "HostCap2"] = NO_HOST_CAPS2
     audio_layout: Annotated[int, U8, "AudioLayout, kept as it is"] = 0
     extensions: Annotated[

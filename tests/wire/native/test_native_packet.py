@@ -32,7 +32,7 @@ from punktfunk.wire.native.packet import (
     parse_sequence,
 )
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "punktfunk_1_media.json"
+GOLDEN = Path(__file__).parents[2] / "golden" / "punktfunk_1.json"
 VECTORS = {v["name"]: bytes.fromhex(v["hex"]) for v in json.loads(GOLDEN.read_text("utf-8"))["vectors"]}
 PLAIN = Header(10**9, 0, 0, 10, 5, 0, 1, 1, 0, 0, 16, FecScheme.GF16, 7)
 SALT = bytes.fromhex("03010401")
