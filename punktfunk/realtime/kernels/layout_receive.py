@@ -40,6 +40,8 @@ SIZES = 36  # address of int64[GROUP_ROWS]: bytes of each text
 RESULTS = 37  # address of uint8[GROUP_ROWS]
 LOSS_PPM = 38  # datagrams of a million that are thrown away on purpose
 VIRTUAL = 39  # 1: frames are complete when their last packet says, not when the clock does
+LOG = 40  # address of rows of LOG_* words, 0 for none,
+LOG_ROWS = 41  # a power of two of them
 # The kernel's own.
 LOWEST = 48  # no slab below this one is free
 NEWEST_KNOWN = 49  # for video, then for probe filler
@@ -51,6 +53,7 @@ RANDOM = 57  # state of the generator of losses; never 0
 FLUSH_DONE = 58
 SLABS_IN_USE = 59
 BATCH = 60  # messages that the next call asks for
+LOG_COUNT = 61  # packets that were logged so far, written last
 COUNTS = 64
 
 # Counters, from COUNTS on.
@@ -120,5 +123,12 @@ PACKET_DATA_TOTAL = 11
 PACKET_PAYLOAD = 12  # address
 PACKET_NOW_NS = 13
 PACKET_WORD_COUNT = 16
+
+# A row of the packet log: each authentic packet, the newest overwrites the oldest.
+LOG_SEQUENCE = 0  # of its datagram; -1 in clear
+LOG_ARRIVED_NS = 1
+LOG_HEADER = 2  # five words: the header as it came
+LOG_BYTES = 7  # of header and shard
+LOG_ROW_WORDS = 8
 
 GROUP_ROWS = 16  # datagrams that are opened at a time: they stay in the first-level cache

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from punktfunk.realtime.kernels import layout_receive as at
 from punktfunk.realtime.kernels.atomics import address_of, load_acquire, store_release
+from punktfunk.realtime.kernels.atomics import words_at as array_at
 from punktfunk.realtime.kernels.calls import call_address
 from punktfunk.realtime.kernels.jit import entry, int64, kernel
 from punktfunk.realtime.kernels.layout import BAD_SIZE, NONCE_BYTES, SOCKET_FAILED, STOPPED
 from punktfunk.realtime.kernels.reassemble import take_packet
-from punktfunk.realtime.kernels.rows import get_big, put_big, put_little
+from punktfunk.realtime.kernels.rows import get_big, get_little, put_big, put_little
 from punktfunk.realtime.kernels.system import drain_eventfd, errno, monotonic_ns, wait_readable
 from punktfunk.realtime.kernels.views import bytes_at, words_at
 from punktfunk.realtime.kernels.windows import forget_frames
@@ -121,6 +122,21 @@ def _prepare(receiver: int, rows: int, stride: int, count: int, last_bytes: int)
     return int64(0)
 
 
+@entry("int64(int64, int64, int64, int64, int64)")
+def _log(receiver: int, text: int, text_bytes: int, sequence: int, now_ns: int) -> int:
+    """Write one packet into the log, if there is one; 0."""
+    words = words_at(receiver)
+    count = words[at.LOG_COUNT]
+    if words[at.LOG] == 0 or text_bytes < HEADER_BYTES:
+        return int64(0)
+    row = words_at(words[at.LOG] + (count & (words[at.LOG_ROWS] - 1)) * (at.LOG_ROW_WORDS * 8))
+    row[at.LOG_SEQUENCE], row[at.LOG_ARRIVED_NS], row[at.LOG_BYTES] = sequence, now_ns, text_bytes
+    for i in range(HEADER_BYTES // 8):
+        row[at.LOG_HEADER + i] = get_little(text + 8 * i)
+    store_release(array_at(receiver, at.RECEIVER_WORD_COUNT), at.LOG_COUNT, count + 1)
+    return int64(0)
+
+
 @entry("int64(int64, int64, int64, int64, int64, int64)")
 def take_datagrams(receiver: int, rows: int, stride: int, count: int, last_bytes: int, now_ns: int) -> int:
     """Take datagrams that lie one behind the other; how many frames they completed, or BAD_SIZE.
@@ -151,15 +167,18 @@ def take_datagrams(receiver: int, rows: int, stride: int, count: int, last_bytes
             return int64(code)
     completed = int64(0)
     for row in range(count):
-        if sizes[row] < 0:
+        datagram, size = rows + row * stride, sizes[row]
+        sequence = get_big(datagram) if sealed else int64(-1)
+        if size < 0:
             continue
         if sealed and results[row] == 0:
             words[at.NOT_AUTHENTIC] += 1
-        elif sealed and not accept_sequence(receiver, get_big(rows + row * stride)):
+        elif sealed and not accept_sequence(receiver, sequence):
             words[at.REPLAYED] += 1
         else:
             words[at.BYTES] += last_bytes if row == count - 1 else stride
-            completed += take_packet(receiver, rows + row * stride + offset, sizes[row], now_ns)
+            _log(receiver, datagram + offset, size, sequence, now_ns)
+            completed += take_packet(receiver, datagram + offset, size, now_ns)
     words[at.DATAGRAMS] += count
     return completed
 

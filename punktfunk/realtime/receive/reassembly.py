@@ -42,10 +42,11 @@ class Reassembly:
     """A receiver without a socket: datagrams are handed to it, frames taken out.
 
     One thread at a time may hand over, another take. ``event_fd`` gets one for each frame; negative: none.
+    ``packet_log_rows``, a power of two, keeps that many of the newest packets' headers for ``packets``.
     LocalProtocolError for a plan that no session can have.
     """
 
-    def __init__(self, plan: ReceivePlan, event_fd: int = -1) -> None:
+    def __init__(self, plan: ReceivePlan, event_fd: int = -1, *, packet_log_rows: int = 0) -> None:
         scheme = FecScheme(plan.fec_scheme)
         limits = ReceiveLimits(plan.data_max, scheme, plan.shard_bytes_max, plan.frame_bytes_max)
         if len(plan.salt) != SALT_BYTES:
@@ -60,6 +61,7 @@ class Reassembly:
         self._kept: list[NDArray[np.generic]] = []
         self.words = aligned_words(at.RECEIVER_WORD_COUNT)
         self._allocate(limits)
+        self._log = _new_log(packet_log_rows)
         for word, value in (
             (at.SHARD_MAX, limits.shard_bytes_max),
             (at.DATA_MAX, limits.data_max),
@@ -77,6 +79,8 @@ class Reassembly:
             (at.LOSS_PPM, plan.loss_ppm),
             (at.VIRTUAL, 1),
             (at.RANDOM, (plan.loss_seed ^ _SEED) % (1 << 62) or 1),
+            (at.LOG, self._log.ctypes.data if packet_log_rows else 0),
+            (at.LOG_ROWS, packet_log_rows),
             (at.BATCH, 1),
             (at.NEWEST_INDEX, -1),
         ):
@@ -135,6 +139,20 @@ class Reassembly:
             complete_ns, packets & _U32, packets >> 32, shards & _U32, shards >> 32,
         )  # fmt: skip
 
+    def packets(self, since: int = 0) -> tuple[I64, int]:
+        """Copy the log of authentic packets from number ``since`` on, and say what number comes next.
+
+        A row (8,) has the sequence of the datagram, CLOCK_MONOTONIC ns of its arrival, the 40 bytes of the
+        header as they came (five words: ``row[2:7].tobytes()`` for ``wire.native.packet``) and the bytes of
+        header and shard. What was overwritten meanwhile is left out, so fewer may come than were logged.
+        """
+        row_count = len(self._log)
+        end = int(self.words[at.LOG_COUNT])
+        begin = max(since, end - row_count)
+        rows = self._log[np.arange(begin, end) & (row_count - 1)]
+        passed = int(self.words[at.LOG_COUNT]) + 1 - row_count - begin  # one more may be half written
+        return rows[max(passed, 0) :], end
+
     def counters(self) -> dict[str, int]:
         """Copy the counts; each is exact, together they are not one moment."""
         read = {name: int(self.words[at.COUNTS + i]) for i, name in enumerate(at.COUNT_NAMES)}
@@ -164,6 +182,14 @@ def open_cipher(plan: ReceivePlan) -> Cipher | None:
     if len(plan.decryption_key) != KEY_BYTES[plan.cipher]:
         raise LocalProtocolError(f"{plan.cipher.value} has no key of {len(plan.decryption_key)} bytes")
     return Cipher(plan.decryption_key, plan.cipher.value)
+
+
+def _new_log(row_count: int) -> I64:
+    if row_count < 0 or row_count & (row_count - 1):
+        raise LocalProtocolError(f"a log of {row_count} packets: it must be a power of two")
+    log = np.zeros((row_count, at.LOG_ROW_WORDS), np.int64)
+    log.fill(0)  # touch every page now
+    return log
 
 
 def _open_code(limits: ReceiveLimits) -> Code8 | Code16:

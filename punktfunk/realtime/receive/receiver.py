@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from punktfunk.errors import PipelineFailed
 from punktfunk.plan import RealtimePlan, ReceivePlan
@@ -50,14 +51,17 @@ class VideoReceiver:
     ``event_fd`` becomes readable when a frame waits, ``failure_fd`` when the thread failed; ``stop`` closes
     both. ``pop`` belongs to one thread, which alone may read ``event_fd``; the rest is control's. The socket
     is made to glue datagrams (UDP_GRO) and to hold as many as the system lets it. The kernels must be warm.
-    LocalProtocolError for a plan that no session can have.
+    ``packet_log_rows``, a power of two, is what ``packets`` can give. LocalProtocolError for a plan that no
+    session can have.
     """
 
-    def __init__(self, plan: ReceivePlan, socket_fd: int, realtime: RealtimePlan) -> None:
+    def __init__(
+        self, plan: ReceivePlan, socket_fd: int, realtime: RealtimePlan, *, packet_log_rows: int = 0
+    ) -> None:
         self._realtime = realtime
         event_fd, doorbell = (os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC) for _ in range(2))
         self._fds = weakref.finalize(self, _close_all, event_fd, doorbell)
-        self._reassembly = Reassembly(plan, event_fd)
+        self._reassembly = Reassembly(plan, event_fd, packet_log_rows=packet_log_rows)
         self.event_fd, self._doorbell = event_fd, doorbell
         words = self._reassembly.words
         words[at.SOCKET], words[at.DOORBELL], words[at.VIRTUAL] = socket_fd, doorbell, 0
@@ -149,6 +153,10 @@ class VideoReceiver:
         """CLOCK_MONOTONIC of the first and the last probe packet since ``open_probe``; 0, 0 for none."""
         words = self._reassembly.words
         return int(words[at.PROBE_FIRST_NS]), int(words[at.PROBE_LAST_NS])
+
+    def packets(self, since: int = 0) -> tuple[NDArray[np.int64], int]:
+        """Copy the log of packets from number ``since`` on, and the next number: ``Reassembly.packets``."""
+        return self._reassembly.packets(since)
 
     def counters(self) -> dict[str, int]:
         """Copy the counts.

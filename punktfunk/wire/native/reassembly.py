@@ -13,13 +13,14 @@ Spec: punktfunk-1.md section 2.7. Left out: frames handed over with holes, and i
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from punktfunk.errors import RemoteProtocolError
-from punktfunk.wire.native.packet import USER_PROBE, USER_SLICES, Header, parse_packet
+from punktfunk.wire.native.packet import HEADER_BYTES, USER_PROBE, USER_SLICES, Header, parse_packet
 from punktfunk.wire.native.placing import IN_FLIGHT_FRAMES, Place, ReceiveLimits, find_place
-from punktfunk.wire.native.slabs import SLAB_BYTES, Run, Slabs
+from punktfunk.wire.native.slabs import SLAB_BYTES, Slabs
+from punktfunk.wire.native.unfinished import Block, Frame, Window, contradicts, overlaps
 
 LOSS_WINDOW: Final = 64
 LOSS_WINDOW_NS: Final = 120_000_000
@@ -66,65 +67,18 @@ class Counts:
     probe_frames: int = 0
 
 
-@dataclass(slots=True)
-class _Block:
-    data_count: int
-    parity_count: int
-    base: int
-    shards: dict[int, bytes] = field(default_factory=dict)
-    parity: Run | None = None
-    done: bool = False
-    failed: bool = False
-    restored: set[int] = field(default_factory=set)
-
-
-@dataclass(slots=True)
-class _Frame:
-    shard_bytes: int
-    pts_ns: int
-    user_flags: int
-    run: Run
-    data_total: int
-    first_ns: int
-    frame_bytes: int = 0
-    block_count: int = 0
-    last_base: int = 0
-    done_count: int = 0
-    packet_count: int = 0
-    recovered_count: int = 0
-    blocks: dict[int, _Block] = field(default_factory=dict)
-
-    def learn(self, header: Header, place: Place) -> None:
-        """Note the totals, and where the last block of slices begins."""
-        self.frame_bytes, self.block_count, self.last_base = (
-            header.frame_bytes,
-            header.block_count,
-            place.base,
-        )
-
-
-@dataclass(slots=True)
-class _Window:
-    """One space of frame indices."""
-
-    newest_index: int = -1
-    newest_pts_ns: int = 0
-    frames: dict[int, _Frame] = field(default_factory=dict)
-    finished: dict[int, set[int]] = field(default_factory=dict)
-
-    def behind(self, index: int) -> int:
-        return (self.newest_index - index) & _U32
-
-
 class Reassembler:
-    """Packets of one session. ``recover`` is the erasure code of the session's scheme."""
+    """Packets of one session. ``recover`` is the erasure code of the session's scheme.
 
-    def __init__(self, limits: ReceiveLimits, recover: Recover) -> None:
+    Without one, shards are only counted: any K of a block are enough, and units come without their bytes.
+    """
+
+    def __init__(self, limits: ReceiveLimits, recover: Recover | None = None) -> None:
         self._limits = limits
         self._recover = recover
         self.slabs = Slabs(-(-IN_FLIGHT_FRAMES * limits.frame_bytes_max // SLAB_BYTES))
         self.counts = Counts()
-        self._windows = (_Window(), _Window())
+        self._windows = (Window(), Window())
 
     @property
     def newest_index(self) -> int:
@@ -134,23 +88,34 @@ class Reassembler:
     def flush(self) -> None:
         """Forget all frames: what comes next begins anew."""
         self.slabs = Slabs(-(-IN_FLIGHT_FRAMES * self._limits.frame_bytes_max // SLAB_BYTES))
-        self._windows = (_Window(), _Window())
+        self._windows = (Window(), Window())
 
     def push(self, packet: bytes, now_ns: int = 0) -> Unit | None:
         """Take one opened packet; the video frame that it completes."""
-        self.counts.packets += 1
         try:
             header, payload = parse_packet(packet)
         except RemoteProtocolError:
+            self.counts.packets += 1
             self.counts.malformed += 1
             return None
+        return self.push_shard(header, payload, now_ns, packet_bytes=len(packet))
+
+    def push_shard(
+        self, header: Header, payload: bytes = b"", now_ns: int = 0, *, packet_bytes: int = 0
+    ) -> Unit | None:
+        """Take one packet that ``parse_packet`` would have read; the video frame that it completes.
+
+        Where there is nothing to recover with, the payload may be left out. ``packet_bytes`` defaults to
+        those of header and shard.
+        """
+        self.counts.packets += 1
         place = find_place(header, self._limits)
         if place is None:
             self.counts.malformed += 1
             return None
         if header.user_flags & USER_PROBE:
             self.counts.probe_packets += 1
-            self.counts.probe_bytes += len(packet)
+            self.counts.probe_bytes += packet_bytes or HEADER_BYTES + header.shard_bytes
         elif not header.is_parity:
             self.counts.media_bytes += header.shard_bytes
         return self._place(header, place, payload, now_ns)
@@ -172,7 +137,7 @@ class Reassembler:
             return None
         return self._finish_frame(window, frame, header.frame_index, now_ns)
 
-    def _is_over(self, window: _Window, header: Header, place: Place) -> bool:
+    def _is_over(self, window: Window, header: Header, place: Place) -> bool:
         """Whether a packet's frame is delivered, given up, or too old to begin."""
         restored = window.finished.get(header.frame_index)
         if restored is not None:
@@ -186,10 +151,11 @@ class Reassembler:
         self.counts.stale += stale
         return stale
 
-    def _advance(self, window: _Window, header: Header) -> None:
+    def _advance(self, window: Window, header: Header) -> None:
         """Move the newest frame, give up what falls behind, forget what is long over."""
+        newest = window.newest_index, window.newest_pts_ns
         newer = (header.frame_index - window.newest_index) & _U32
-        if window.newest_index >= 0 and newer > _HALF:
+        if (window.newest_index >= 0 and newer > _HALF) or newest == (header.frame_index, header.pts_ns):
             return
         window.newest_index, window.newest_pts_ns = header.frame_index, header.pts_ns
         for index, frame in list(window.frames.items()):
@@ -201,7 +167,7 @@ class Reassembler:
             index: late for index, late in window.finished.items() if window.behind(index) <= LOSS_WINDOW
         }
 
-    def _end(self, window: _Window, index: int, frame: _Frame) -> None:
+    def _end(self, window: Window, index: int, frame: Frame) -> None:
         """Free a frame's memory and remember it."""
         del window.frames[index]
         window.finished[index] = {
@@ -211,31 +177,29 @@ class Reassembler:
             self._free_parity(block)
         self.slabs.free(frame.run)
 
-    def _free_parity(self, block: _Block) -> None:
+    def _free_parity(self, block: Block) -> None:
         if block.parity:
             self.slabs.free(block.parity)
             block.parity = None
 
-    def _note_dropped(self, frame: _Frame) -> None:
+    def _note_dropped(self, frame: Frame) -> None:
         if not frame.user_flags & USER_PROBE:
             self.counts.dropped_frames += 1
 
-    def _open_frame(self, window: _Window, header: Header, place: Place, now_ns: int) -> _Frame | None:
+    def _open_frame(self, window: Window, header: Header, place: Place, now_ns: int) -> Frame | None:
         frame = window.frames.get(header.frame_index)
         if frame is None:
             run = self.slabs.take(place.data_total * header.shard_bytes)
             if run is None:
                 self.counts.no_room += 1
                 return None
-            frame = _Frame(
-                header.shard_bytes, header.pts_ns, header.user_flags, run, place.data_total, now_ns
-            )
+            frame = Frame(header.shard_bytes, header.pts_ns, header.user_flags, run, place.data_total, now_ns)
             if header.block_count:
                 frame.learn(header, place)
             window.frames[header.frame_index] = frame
         return frame
 
-    def _agree(self, window: _Window, frame: _Frame, header: Header, place: Place) -> bool:
+    def _agree(self, window: Window, frame: Frame, header: Header, place: Place) -> bool:
         """Hold a packet against what its frame is known to be, and let it tell more."""
         slices = header.user_flags & USER_SLICES
         agrees = frame.shard_bytes == header.shard_bytes and frame.user_flags & USER_SLICES == slices
@@ -244,7 +208,7 @@ class Reassembler:
             if agrees and slices:
                 agrees = place.base + header.data_count <= frame.last_base
         elif agrees and header.block_count and not frame.block_count:
-            if _contradicts(frame, header, place):
+            if contradicts(frame, header, place):
                 self._end(window, header.frame_index, frame)
                 self._note_dropped(frame)
                 agrees = False
@@ -263,10 +227,10 @@ class Reassembler:
             frame.run, frame.data_total = run, place.data_total
         return True
 
-    def _open_block(self, frame: _Frame, header: Header, place: Place) -> _Block | None:
+    def _open_block(self, frame: Frame, header: Header, place: Place) -> Block | None:
         block = frame.blocks.get(header.block_index)
-        if block is None and not _overlaps(frame, header, place):
-            block = _Block(header.data_count, header.parity_count, place.base)
+        if block is None and not overlaps(frame, header, place):
+            block = Block(header.data_count, header.parity_count, place.base)
             frame.blocks[header.block_index] = block
         asked = (header.data_count, header.parity_count, place.base)
         if block is None or (block.data_count, block.parity_count, block.base) != asked:
@@ -274,7 +238,7 @@ class Reassembler:
             return None
         return block
 
-    def _store(self, frame: _Frame, block: _Block, header: Header, payload: bytes) -> bool:
+    def _store(self, frame: Frame, block: Block, header: Header, payload: bytes) -> bool:
         """Keep a shard; whether the block has one more than before."""
         shard = header.shard_index
         if block.done:
@@ -294,24 +258,28 @@ class Reassembler:
         frame.packet_count += 1
         return True
 
-    def _finish_block(self, frame: _Frame, block: _Block) -> None:
+    def _finish_block(self, frame: Frame, block: Block) -> None:
         count = block.data_count
         missing = {shard for shard in range(count) if shard not in block.shards}
         block.done = True
         self._free_parity(block)
-        if missing:
-            shards = [block.shards.get(shard) for shard in range(count + block.parity_count)]
-            data = self._recover(shards, count)
-            if data is None:
-                block.failed = True
-                self.counts.failed_blocks += 1
-                return
-            block.shards, block.restored = dict(enumerate(data)), missing
-            self.counts.recovered_shards += len(missing)
-            frame.recovered_count += len(missing)
+        if missing and not self._rebuild(block):
+            self.counts.failed_blocks += 1
+            return
+        block.restored = missing
+        self.counts.recovered_shards += len(missing)
+        frame.recovered_count += len(missing)
         frame.done_count += 1
 
-    def _finish_frame(self, window: _Window, frame: _Frame, index: int, now_ns: int) -> Unit | None:
+    def _rebuild(self, block: Block) -> bool:
+        if self._recover is None:
+            return True
+        shards = [block.shards.get(shard) for shard in range(block.data_count + block.parity_count)]
+        data = self._recover(shards, block.data_count)
+        block.shards = dict(enumerate(data or ()))
+        return data is not None
+
+    def _finish_frame(self, window: Window, frame: Frame, index: int, now_ns: int) -> Unit | None:
         ordered = [frame.blocks[number] for number in sorted(frame.blocks)]
         self._end(window, index, frame)
         ends = [block.base + block.data_count for block in ordered]
@@ -323,31 +291,10 @@ class Reassembler:
             self.counts.probe_frames += 1
             return None
         self.counts.frames += 1
-        data = b"".join(block.shards[shard] for block in ordered for shard in range(block.data_count))
+        data = b""
+        if self._recover:
+            data = b"".join(block.shards[shard] for block in ordered for shard in range(block.data_count))
         return Unit(
             index, frame.pts_ns, frame.user_flags, data[: frame.frame_bytes], frame.first_ns, now_ns,
             frame.packet_count, frame.recovered_count, frame.data_total, frame.block_count,
         )  # fmt: skip
-
-
-def _contradicts(frame: _Frame, header: Header, place: Place) -> bool:
-    """Whether blocks that came before the totals cannot be part of such a frame."""
-    last = header.block_count - 1
-    if header.user_flags & USER_SLICES:
-        return any(
-            number >= last or block.base + block.data_count > place.base
-            for number, block in frame.blocks.items()
-        )
-    return any(
-        number > last or (number == last and block.base + block.data_count != place.data_total)
-        for number, block in frame.blocks.items()
-    )
-
-
-def _overlaps(frame: _Frame, header: Header, place: Place) -> bool:
-    """Whether a new block of slices would stand in another, or before one with a lower number."""
-    end = place.base + header.data_count
-    return any(
-        block.base + block.data_count > place.base if number < header.block_index else end > block.base
-        for number, block in frame.blocks.items()
-    )

@@ -29,6 +29,8 @@ def readable(descriptor):
 def test_what_the_sender_sends_arrives(secret, scheme):
     with linked(fec_scheme=int(scheme), loss_ppm=20_000, loss_seed=7, **SECRETS[secret]) as link:
         frames = [link.carry(size) for size in (1, 0, 1408, 1409, *([150_000] * 12))]
+        sent = link.sender.counters()["datagrams"]
+        until(lambda: link.receiver.counters()["datagrams"] == sent)  # the last parity comes after its frame
         counters = link.receiver.counters()
     assert [frame.frame_index for frame in frames] == list(range(16))
     assert [frame.pts_ns for frame in frames] == [index * 4_000_000 for index in range(16)]
@@ -212,3 +214,29 @@ def test_noise_is_nothing(datagrams):
 def test_wrong_plans_are_refused(changes):
     with pytest.raises(LocalProtocolError):
         Reassembly(replace(PLAN, **changes))
+
+
+def test_a_log_keeps_the_newest_packets():
+    host = MediaHost(FecScheme.GF16, 50, 512, 20)
+    receiver = Reassembly(PLAN, packet_log_rows=8)
+    packets = host.whole(bytes(5000))
+    assert len(packets) == 12
+    for number, packet in enumerate(packets[:5]):
+        receiver.take([seal(packet, 100 + number)], 1000 + number)
+    rows, following = receiver.packets()
+    assert following == 5
+    assert rows[:, 0].tolist() == [100, 101, 102, 103, 104]
+    assert rows[:, 1].tolist() == [1000, 1001, 1002, 1003, 1004]
+    assert [row[2:7].tobytes() for row in rows] == [packet[:40] for packet in packets[:5]]
+    assert set(rows[:, 7].tolist()) == {552}
+    receiver.take([seal(packet, 200 + number) for number, packet in enumerate(packets[5:])], 0)
+    rows, following = receiver.packets(following)
+    assert following == 12
+    assert rows[:, 0].tolist() == list(range(200, 207))
+    receiver.take([seal(packet, 300 + number) for number, packet in enumerate(packets)], 0)
+    rows, following = receiver.packets(following)
+    assert rows[:, 0].tolist() == list(range(305, 312))
+    assert receiver.packets(following)[0].shape == (0, 8)
+    assert Reassembly(PLAN).packets()[1] == 0
+    with pytest.raises(LocalProtocolError):
+        Reassembly(PLAN, packet_log_rows=12)
