@@ -14,12 +14,12 @@ WAITED_NS: Final = 400_000
 
 SAMPLES: Final = 32
 LOCK_SAMPLES: Final = 8
-TOLERANCE: Final = 0.2
+TOLERANCE: Final = 0.12
 """Share of the interval by which returns may scatter around the phase for it to be believed."""
 
 PHASE_GAIN: Final = 0.1
 INTERVAL_GAIN: Final = 0.02
-STRAY_LIMIT: Final = 0.5
+STRAY_LIMIT: Final = 0.3
 """Share of late or unwaited swaps above which the lock is given up."""
 
 
@@ -27,7 +27,8 @@ class DisplayCadence:
     """Interval and phase of the display. ``interval_ns`` begins as what the video mode says."""
 
     def __init__(self, refresh_hz: float) -> None:
-        self.nominal_ns = round(1e9 / refresh_hz) if refresh_hz > 0 else 16_666_667
+        self._known = refresh_hz > 0
+        self.nominal_ns = round(1e9 / refresh_hz) if self._known else 16_666_667
         self._interval_ns = float(self.nominal_ns)
         self._phase_ns: float | None = None
         self._near: deque[bool] = deque(maxlen=SAMPLES)
@@ -41,7 +42,11 @@ class DisplayCadence:
     @property
     def locked(self) -> bool:
         """Whether the phase is known: enough swaps waited, and returned where they were expected."""
-        return len(self._near) >= LOCK_SAMPLES and sum(self._near) > len(self._near) * (1 - STRAY_LIMIT)
+        return (
+            self._known
+            and len(self._near) >= LOCK_SAMPLES
+            and sum(self._near) > len(self._near) * (1 - STRAY_LIMIT)
+        )
 
     def swapped(self, asked_ns: int, returned_ns: int) -> None:
         """Take note of a swap: when it was asked for and when it returned (CLOCK_MONOTONIC)."""

@@ -72,6 +72,7 @@ class SoundPlayer:
         self._wake = threading.Condition()
         self._ended = False
         self._muted = False
+        self._silent = False
         self._expected: int | None = None
         self._ahead = 0  # concealed packets whose originals may still come
         self._carried: Samples | None = None
@@ -96,6 +97,10 @@ class SoundPlayer:
         with self._wake:
             self._waiting.append(packet)
             self._wake.notify()
+
+    def silence(self, *, on: bool) -> None:
+        """Play nothing, by this user's wish; delays are kept up."""
+        self._silent = on
 
     def mute(self, *, muted: bool) -> None:
         """Say that the host has muted itself: what does not come is not concealed (punktfunk-1 §2.5)."""
@@ -191,6 +196,8 @@ class SoundPlayer:
         if self._carried is not None:
             samples = _blend(self._carried, samples)
             self._carried = None
+        if self._silent:
+            samples = np.zeros_like(samples)
         if change is Change.SHORTEN:
             self._carried = samples
             return

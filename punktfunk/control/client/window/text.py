@@ -79,7 +79,7 @@ def coverage(lines: "Sequence[str]", size_px: int) -> "Pixels":
     return np.ascontiguousarray(block.reshape(len(lines) * height_px, column_count * width_px))
 
 
-def panel(lines: "Sequence[str]", size_px: int, opacity: int = 190) -> "Pixels":
+def panel(lines: "Sequence[str]", size_px: int, opacity: int = 215) -> "Pixels":
     """Draw light text on a dark, see-through panel with a margin: (height, width, 4) RGBA, straight alpha."""
     margin_px = size_px // 2
     text = np.pad(coverage(lines, size_px), margin_px)

@@ -1,0 +1,41 @@
+"""Gathering what the overlay shows from those who count."""
+
+from punktfunk.control.client.window.canvas import Canvas
+from punktfunk.control.client.window.messages import Opened
+from punktfunk.control.client.window.overlay import Figures
+from punktfunk.control.client.window.presenter import Presenter
+from punktfunk.plan import Mode
+from punktfunk.realtime import SoundPlayer
+
+
+def figures_of(
+    title: str,
+    opened: Opened | None,
+    presenter: Presenter,
+    canvas: Canvas,
+    player: SoundPlayer | None,
+    mode: Mode,
+) -> Figures:
+    """Take a snapshot; each number is exact, together they are not one moment."""
+    frames_per_s, step_p99_ns = presenter.stages.cadence()
+    window = "{} x {}".format(*canvas.size_px)
+    return Figures(
+        title=title,
+        mode=f"{mode} in {window}",
+        decoder=opened.decoder.name if opened else "no decoder",
+        renderer=canvas.renderer_name,
+        display_hz=canvas.refresh_hz,
+        locked=presenter.cadence.locked,
+        frames_per_s=frames_per_s,
+        step_p99_ns=step_p99_ns,
+        stream_hz=mode.refresh_millihertz / 1000,
+        jitter_ns=presenter.jitter.jitter_ns,
+        hold_ns=presenter.jitter.hold_ns,
+        left_out_count=presenter.jitter.superseded_count,
+        held_count=opened.decoder.counters()["held"] if opened else 0,
+        stages=presenter.stages.percentiles(),
+        session=opened.session.statistics() if opened else {},
+        sound=player.counters() if player else {},
+        sound_delay_ns=player.delay_ns if player else None,
+        notes=opened.decoder.notes if opened else (),
+    )
