@@ -253,6 +253,8 @@ class QuicConnection:
         core = self.link.core
         details = core.close_details()
         if details is None:
+            if self.link.is_established:
+                return CloseReason(QuicErrorCode.INTERNAL_ERROR, "given up", application=False)
             return CloseReason(0, "no handshake in time", timed_out=True, application=False)
         code, text, application = details
         timed_out = not application and text == _IDLE

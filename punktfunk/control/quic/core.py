@@ -14,16 +14,23 @@ Pinned to aioquic 1.7, as none of this is its public interface. Source: punktfun
 
 # ruff: noqa: SLF001 -- see above
 
+import logging
 import math
 from typing import TYPE_CHECKING, Final
 
 from aioquic._buffer import Buffer
 from aioquic.quic import connection as aioquic_connection
 from aioquic.quic.configuration import QuicConfiguration
-from aioquic.quic.connection import NetworkAddress, QuicConnection, QuicConnectionState
-from aioquic.quic.packet import QuicHeader, pull_quic_header
+from aioquic.quic.connection import (
+    NetworkAddress,
+    QuicConnection,
+    QuicConnectionError,
+    QuicConnectionState,
+    QuicReceiveContext,
+)
+from aioquic.quic.packet import QuicErrorCode, QuicHeader, pull_quic_header
 from aioquic.quic.recovery import QuicPacketPacer
-from aioquic.tls import Group
+from aioquic.tls import Epoch, Group
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from punktfunk.control.quic.config import CONNECTION_ID_BYTES, QuicConfig
@@ -33,7 +40,10 @@ if TYPE_CHECKING:
     from aioquic.quic.recovery import QuicPacketSpace
     from aioquic.quic.stream import QuicStream
 
+logger = logging.getLogger(__name__)
+
 _SEALED_OVERHEAD_BYTES: Final = 1 + 2 + 16  # first byte, packet number, tag; the connection id comes on top
+_LATE_CRYPTO_BYTES: Final = 256
 _FRAME_OVERHEAD_BYTES: Final = 1 + 2  # a DATAGRAM frame's type and length
 # aioquic keeps half a megabyte for each of three levels, reserved by one packet of a stranger. A ClientHello
 # and a certificate are far below this; quinn has 16 KiB.
@@ -202,6 +212,7 @@ class Core(QuicConnection):
         super().receive_datagram(data, addr, now)
         if self._handshake_complete:
             self._ack_eliciting_sent_since_receipt = True
+            self._drop_handshake_buffers()
 
     def _initialize(self, peer_cid: bytes) -> None:
         super()._initialize(peer_cid)
@@ -210,6 +221,29 @@ class Core(QuicConnection):
             self.tls._supported_groups = [Group.X25519, Group.SECP256R1]
         else:
             self.tls._request_client_certificate = self._config.request_client_certificate
+
+    def _payload_received(
+        self,
+        context: QuicReceiveContext,
+        plain: bytes,
+        crypto_frame_required: bool = False,  # noqa: FBT001, FBT002 -- aioquic's signature
+    ) -> tuple[bool, bool]:
+        try:
+            return super()._payload_received(context, plain, crypto_frame_required)
+        except QuicConnectionError:
+            raise
+        except Exception as bug:
+            # An authentic packet that aioquic fails on: only the peer it came from may suffer. What fails
+            # outside of here may be forged, and must not end anything.
+            logger.warning("aioquic failed on a packet error=%r", bug)
+            text = "cannot process a packet"
+            raise QuicConnectionError(QuicErrorCode.INTERNAL_ERROR, 0, text) from bug
+
+    def _drop_handshake_buffers(self) -> None:
+        # Half of what an idle connection weighs. aioquic empties them after each message and keeps them for
+        # ever; none is longer than this after the handshake, as we neither issue nor use session tickets.
+        if self._handshake_confirmed and len(self._crypto_buffers) > 1:
+            self._crypto_buffers = {Epoch.ONE_RTT: Buffer(capacity=_LATE_CRYPTO_BYTES)}
 
     def _connection_is_due(self) -> bool:
         window = self._config.connection_window_bytes

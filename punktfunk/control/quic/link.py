@@ -11,7 +11,6 @@ from typing import Final, Protocol
 
 import trio
 from aioquic.quic.events import ConnectionIdIssued, ConnectionIdRetired, QuicEvent
-from aioquic.quic.packet import QuicErrorCode
 
 from punktfunk.control.quic.config import QuicConfig
 from punktfunk.control.quic.core import Core
@@ -86,9 +85,8 @@ class Link:
             return
         try:
             self.core.receive_datagram(data, path, now_s)
-        except Exception as bug:  # noqa: BLE001 -- aioquic parses untrusted bytes, and only this link may suffer
-            logger.debug("aioquic failed on a datagram error=%r", bug)
-            self.core.close(QuicErrorCode.INTERNAL_ERROR, 0, "cannot process a packet")
+        except Exception as bug:  # noqa: BLE001 -- untrusted bytes; what they break must stay here
+            logger.debug("datagram dropped error=%r", bug)
 
     def settle(self) -> None:
         """Hand on what happened, then send."""
@@ -116,7 +114,12 @@ class Link:
         self._awaits_flush = False
         if self.core.has_begun or self._is_client:
             closing = self.core.has_ended
-            out = self.core.datagrams_to_send(trio.current_time())
+            try:
+                out = self.core.datagrams_to_send(trio.current_time())
+            except Exception:
+                logger.exception("aioquic failed to build a packet")
+                self.abandon()
+                return
             if self.core.has_ended and not closing:
                 self._remember_farewell(out)
             for data, path in out:
@@ -177,7 +180,12 @@ class Link:
             self._farewell_at_s.pop(0)
             self._repeat_farewell()
         if now_s >= self.core.deadline_s():
-            self.core.handle_timer(now_s)
+            try:
+                self.core.handle_timer(now_s)
+            except Exception:
+                logger.exception("aioquic failed at a timer")
+                self.abandon()
+                return
         elif self.is_established and not self.core.has_ended and now_s >= self._ping_at_s():
             self._pinged_for_s = self.core.idle_deadline_s()
             self.core.send_ping(0)

@@ -7,6 +7,7 @@ import socket
 import pytest
 import trio
 from aioquic.quic.packet import QuicPacketType
+from aioquic.tls import Epoch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from quic_pair import client_config, echo, host_config, serving
@@ -267,23 +268,68 @@ async def test_forged_packets_of_a_live_connection_are_ignored(autojump_clock):
         assert host.connections[0].remote_address == client.local_address
 
 
+def fail(*_arguments, **_options):
+    raise KeyError
+
+
+@pytest.mark.parametrize("where", ["_QuicConnection__frame_handlers", "datagrams_to_send", "handle_timer"])
 @pytest.mark.trio
-async def test_a_failure_inside_aioquic_ends_that_connection_alone(autojump_clock, monkeypatch):
+async def test_a_failure_inside_aioquic_ends_that_connection_alone(autojump_clock, monkeypatch, where):
+    config = client_config()
+    async with (
+        serving(echo) as host,
+        connect_quic("127.0.0.1", host.port, config) as one,
+        connect_quic("127.0.0.1", host.port, config) as two,
+    ):
+        await trio.sleep(0.1)
+        core = host.connections[0].link.core
+        if where == "_QuicConnection__frame_handlers":
+            frames = dict.fromkeys(getattr(core, where), (fail, frozenset(Epoch)))
+            monkeypatch.setattr(core, where, frames)
+        else:
+            monkeypatch.setattr(core, where, fail)
+        one.send_datagram(b"x")
+        reason = await one.wait_closed()
+        if where == "_QuicConnection__frame_handlers":
+            assert (reason.code, reason.by_peer, reason.text) == (1, True, "cannot process a packet")
+        else:
+            assert reason.timed_out
+            assert host.connections[0].closed_reason.text == "given up"
+        two.send_datagram(b"x")
+        assert await two.receive_datagrams() == [b"x"]
+
+
+@pytest.mark.trio
+async def test_a_failure_outside_the_authentic_part_drops_the_packet(autojump_clock, monkeypatch):
+    async with serving(echo) as host, connect_quic("127.0.0.1", host.port, client_config()) as client:
+        await trio.sleep(0.1)
+        core = host.connections[0].link.core
+        with monkeypatch.context() as broken:
+            broken.setattr(core, "_find_network_path", fail)
+            client.send_datagram(b"x")
+            await trio.sleep(0.01)
+        client.send_datagram(b"y")
+        assert await client.receive_datagrams() == [b"y"]
+
+
+@pytest.mark.trio
+async def test_a_replayed_handshake_changes_nothing(autojump_clock):
     async with serving(echo) as host:
-        config = client_config()
-        async with (
-            connect_quic("127.0.0.1", host.port, config) as one,
-            connect_quic("127.0.0.1", host.port, config) as two,
-        ):
-            await trio.sleep(0.1)
-            core = host.connections[0].link.core
+        seen = []
+        usual = host.server.take_long_header
 
-            def fail(*_):
-                raise KeyError
+        def keep(data, path, now_s):
+            seen.append((data, path))
+            return usual(data, path, now_s)
 
-            monkeypatch.setattr(core, "_payload_received", fail)
-            one.send_datagram(b"x")
-            reason = await one.wait_closed()
-            assert (reason.code, reason.by_peer) == (1, True)
-            two.send_datagram(b"x")
-            assert await two.receive_datagrams() == [b"x"]
+        host.server.endpoint._on_long_header = keep
+        async with connect_quic("127.0.0.1", host.port, client_config()) as client:
+            await trio.sleep(3)
+            for data, path in seen:
+                for other in (path, path._replace(port=9)):
+                    link = usual(data, other, trio.current_time())
+                    if link is not None:
+                        link.settle()
+            client.send_datagram(b"x")
+            assert await client.receive_datagrams() == [b"x"]
+        assert host.server.connection_count <= 2
