@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from punktfunk.realtime.encode.voice import VOICE_PACKET_SAMPLES as VOICE_PACKET_SAMPLES
     from punktfunk.realtime.encode.voice import VOICE_RATE_HZ as VOICE_RATE_HZ
     from punktfunk.realtime.encode.voice import VoiceEncoder as VoiceEncoder
+    from punktfunk.realtime.inspection import FrameInspector as FrameInspector
+    from punktfunk.realtime.inspection import FrameRow as FrameRow
+    from punktfunk.realtime.inspection import PlainReader as PlainReader
     from punktfunk.realtime.instruments import FrameTimes as FrameTimes
     from punktfunk.realtime.instruments import TickTimes as TickTimes
     from punktfunk.realtime.instruments import aligned_rows as aligned_rows
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from punktfunk.realtime.receive.frames import ReceivedFrame as ReceivedFrame
     from punktfunk.realtime.receive.reassembly import Reassembly as Reassembly
     from punktfunk.realtime.receive.receiver import VideoReceiver as VideoReceiver
+    from punktfunk.realtime.recording import Recorder as Recorder
     from punktfunk.realtime.send.native import NativeSender as NativeSender
     from punktfunk.realtime.send.sender import VideoSender as VideoSender
     from punktfunk.realtime.send.sinks import SentFrame as SentFrame
@@ -87,13 +91,17 @@ __all__ = [
     "DecodedPicture",
     "DisplayCadence",
     "EncoderReport",
+    "FrameInspector",
+    "FrameRow",
     "FrameTimes",
     "JitterBuffer",
     "NativeSender",
     "Pipeline",
     "Placement",
+    "PlainReader",
     "Reassembly",
     "ReceivedFrame",
+    "Recorder",
     "Refusal",
     "RingRun",
     "SendTrial",
@@ -150,6 +158,10 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Recorder": "recording",
+    "PlainReader": "inspection",
+    "FrameRow": "inspection",
+    "FrameInspector": "inspection",
     "AudioLink": "audio",
     "Cipher": "ciphers",
     "Code16": "code16",
