@@ -83,10 +83,12 @@ class Place(NamedTuple):
 
 
 def find_place(header: Header, limits: ReceiveLimits) -> Place | None:
-    """Say where a header's block stands; None where it is not believed. ``packet`` has read the header."""
+    """Say where a header's block stands; None where it is not believed."""
     size, count = header.shard_bytes, header.data_count
+    total = count + header.parity_count
     believed = size % 2 == 0 and MIN_SHARD_BYTES <= size <= limits.shard_bytes_max
-    believed &= count <= limits.data_max and count + header.parity_count <= limits.shards_max
+    believed &= 1 <= count <= limits.data_max and header.shard_index < total <= limits.shards_max
+    believed &= header.block_count == 0 or header.block_index < header.block_count
     if not believed or header.frame_bytes > limits.frame_bytes_max:
         return None
     block_max = limits.block_count_max(size, slices=bool(header.user_flags & USER_SLICES))
