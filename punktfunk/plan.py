@@ -79,7 +79,7 @@ class WaylandSource:
 class PreparedSource:
     """Access units that were encoded before, replayed in a circle at the mode's rate: for benchmarks.
 
-    The first one must be a key frame. No encoder is opened.
+    The first one must be a key frame; without any, only filler can be sent. No encoder is opened.
     """
 
     mode: Mode
@@ -210,6 +210,21 @@ class AudioPlan:
     encryption_key: bytes | None  # 16 bytes, AES-128-CBC; None sends the packets in clear
     encryption_iv_id: int  # rikeyid modulo 2**32
     dscp: int = 0  # 0 to 63: marks every datagram for routers that know it; 0 marks none
+
+
+@dataclass(frozen=True, slots=True)
+class NativeAudioPlan:
+    """How a punktfunk/1 host makes the sound of a session: the words of Welcome (punktfunk-1 §2.10)."""
+
+    source: AudioSource
+    channel_count: int  # 2, 6 or 8
+    is_pcm: bool = False
+    rate_hz: int = 48_000  # of PCM; Opus has 48,000
+    bits: int = 16  # 16 or 24, of PCM
+    frame_us: int = 5000
+    layout: int = 0  # 0 legacy, 1 standard, 2 uncoupled: which Opus streams make the channels
+    bitrate_bps: int = 128_000  # of Opus
+    packet_bytes_max: int = 1100  # an Opus packet that came out larger would not fit a datagram
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from punktfunk.realtime.send.native import NativeSender as NativeSender
     from punktfunk.realtime.send.sender import VideoSender as VideoSender
     from punktfunk.realtime.send.sinks import SentFrame as SentFrame
+    from punktfunk.realtime.sound_maker import MadeSound as MadeSound
+    from punktfunk.realtime.sound_maker import SoundMaker as SoundMaker
     from punktfunk.realtime.thread import Placement as Placement
     from punktfunk.realtime.thread import prepare_process as prepare_process
     from punktfunk.realtime.thread import promote as promote
@@ -95,6 +97,7 @@ __all__ = [
     "FrameRow",
     "FrameTimes",
     "JitterBuffer",
+    "MadeSound",
     "NativeSender",
     "Pipeline",
     "Placement",
@@ -106,6 +109,7 @@ __all__ = [
     "RingRun",
     "SendTrial",
     "SentFrame",
+    "SoundMaker",
     "SoundPacket",
     "SoundPlayer",
     "StageRecorder",
@@ -158,10 +162,6 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Recorder": "recording",
-    "PlainReader": "inspection",
-    "FrameRow": "inspection",
-    "FrameInspector": "inspection",
     "AudioLink": "audio",
     "Cipher": "ciphers",
     "Code16": "code16",
@@ -169,17 +169,23 @@ _HOMES = {
     "DecodedPicture": "decode.base",
     "DisplayCadence": "present.cadence",
     "EncoderReport": "encode.probe",
+    "FrameInspector": "inspection",
+    "FrameRow": "inspection",
     "FrameTimes": "instruments",
     "JitterBuffer": "present.jitter",
+    "MadeSound": "sound_maker",
     "NativeSender": "send.native",
     "Pipeline": "pipeline",
     "Placement": "thread",
+    "PlainReader": "inspection",
     "Reassembly": "receive.reassembly",
     "ReceivedFrame": "receive.frames",
+    "Recorder": "recording",
     "Refusal": "encode.probe",
     "RingRun": "timing",
     "SendTrial": "timing",
     "SentFrame": "send.sinks",
+    "SoundMaker": "sound_maker",
     "SoundPacket": "present.sound",
     "SoundPlayer": "present.sound",
     "StageRecorder": "present.stages",

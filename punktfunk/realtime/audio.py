@@ -45,6 +45,11 @@ class Cadence:
         self._due_ns = start_ns
         self.restart_count = 0
 
+    @property
+    def due_ns(self) -> int:
+        """When the next packet is due."""
+        return self._due_ns
+
     def wait_ns(self, now_ns: int) -> int:
         """How long until the next packet is due; zero or less: now."""
         return self._due_ns - now_ns

@@ -1,0 +1,177 @@
+"""pf-sound: samples to packets of punktfunk/1, by absolute deadlines of the sample clock.
+
+A thread of its own, because Trio's loop must not own such a cadence; what it makes waits in a bounded queue
+for control, which sends it beside everything else of the QUIC connection. A quiet longer than a second is not
+sent: the last packet before it says so, and the first after it has no predecessor (punktfunk-1 section 2.10).
+"""
+
+import os
+import select
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from punktfunk.errors import PipelineFailed
+from punktfunk.plan import NativeAudioPlan, RealtimePlan
+from punktfunk.realtime.audio import AUDIO_PRIORITY, Cadence
+from punktfunk.realtime.clock import realtime_offset_ns
+from punktfunk.realtime.thread import Failures, Placement, Worker, join_all, promote
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from punktfunk.realtime.capture.cycle import Cycle
+    from punktfunk.realtime.encode.opus_native import NativeOpusEncoder
+
+QUEUE_PACKETS: Final = 40
+"""200 ms of 5 ms packets: what waits longer is of no use to a listener."""
+QUIET_NS: Final = 1_000_000_000
+
+
+class MadeSound(NamedTuple):
+    """What one frame became."""
+
+    pts_ns: int
+    """Capture of its first sample, CLOCK_REALTIME."""
+    payload: bytes
+    """One Opus packet, or interleaved little-endian samples."""
+    is_first: bool
+    """No packet was made right before it: the cadence has just begun, or begun anew."""
+    ends_sound: bool
+    """A long quiet follows."""
+
+
+class SoundMaker:
+    """The sound of one session. Every method is called by control, from one thread at a time."""
+
+    def __init__(self, plan: NativeAudioPlan) -> None:
+        self._plan = plan
+        self._frame_ns = plan.frame_us * 1000
+        self._stop = threading.Event()
+        self._failures = Failures()
+        self._stop_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._packets: deque[MadeSound] = deque(maxlen=QUEUE_PACKETS)
+        self.event_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        """Readable when packets wait or the thread has failed, until ``take``."""
+        self._worker = Worker("pf-sound", self._run, self._failures, self._ring)
+        self._placement: Placement | None = None
+        self._encoder: NativeOpusEncoder | None = None
+        self._cycle: Cycle | None = None
+        self._counters = {"sound_packets": 0, "sound_dropped": 0, "sound_oversize": 0, "sound_restarts": 0}
+        self._stopped = False
+
+    def start(self) -> None:
+        """Open encoder and source, then start the thread; EnvironmentProblem if one cannot be opened."""
+        from punktfunk.realtime.capture.cycle import Cycle
+
+        plan = self._plan
+        if not plan.is_pcm:
+            from punktfunk.realtime.encode.opus_native import NativeOpusEncoder
+
+            self._encoder = NativeOpusEncoder(plan)
+        self._cycle = Cycle(plan.source, plan.channel_count, plan.rate_hz, plan.bits)
+        self._worker.start()
+        self._placement = promote("pf-sound", self._worker.native_id, RealtimePlan(None, AUDIO_PRIORITY))
+
+    def stop(self, join_ns: int) -> None:
+        """End the thread within ``join_ns`` and close everything. May be called again."""
+        if self._stopped:
+            return
+        self._stop.set()
+        os.eventfd_write(self._stop_fd, 1)
+        join_all([self._worker], join_ns)
+        self._stopped = True
+        if self._encoder:
+            self._encoder.close()
+        self._failures.close()
+        os.close(self._stop_fd)
+        os.close(self.event_fd)
+
+    def take(self) -> list[MadeSound]:
+        """Take the packets that wait, oldest first; PipelineFailed once the thread has failed."""
+        with suppress(BlockingIOError):
+            os.eventfd_read(self.event_fd)
+        failure = self._failures.first()
+        if failure is not None:
+            raise failure
+        taken = []
+        while self._packets:
+            taken.append(self._packets.popleft())
+        return taken
+
+    def counters(self) -> dict[str, int]:
+        """Packets made, dropped as control did not come, too large for a datagram; cadences begun anew."""
+        return dict(self._counters)
+
+    def placement(self) -> Placement | None:
+        """Where and how pf-sound runs; None before ``start``."""
+        return self._placement
+
+    def failure(self) -> PipelineFailed | None:
+        """Why the thread died, None while it has not."""
+        return self._failures.first()
+
+    def _ring(self) -> None:
+        if not self._stopped:
+            os.eventfd_write(self.event_fd, 1)
+
+    def _run(self) -> None:
+        assert self._cycle is not None
+        plan, cadence = self._plan, Cadence(self._frame_ns, time.monotonic_ns())
+        first, quiet_ns, made_count, restart_count = True, 0, 0, 0
+        while not self._stop.is_set():
+            wait_ns = cadence.wait_ns(time.monotonic_ns())
+            if wait_ns > 0:
+                time.sleep(wait_ns / 1e9)
+            # Frames of 44.1 kHz have no whole number of samples: the count of all so far has.
+            begin = made_count * plan.frame_us * plan.rate_hz // 1_000_000
+            made_count += 1
+            end = made_count * plan.frame_us * plan.rate_hz // 1_000_000
+            samples = self._cycle.take(end - begin)
+            quiet_ns = 0 if samples.any() else quiet_ns + self._frame_ns
+            if quiet_ns <= QUIET_NS:
+                due_ns = cadence.due_ns
+                self._make(samples, due_ns - self._frame_ns, is_first=first, ends=quiet_ns == QUIET_NS)
+            first = quiet_ns >= QUIET_NS
+            if first and self._cycle.is_quiet:
+                self._wait_for_stop()
+            cadence.advance(time.monotonic_ns())
+            if cadence.restart_count != restart_count:
+                restart_count = self._counters["sound_restarts"] = cadence.restart_count
+                first = True
+
+    def _make(
+        self,
+        samples: "NDArray[np.int16] | NDArray[np.int32]",
+        captured_ns: int,
+        *,
+        is_first: bool,
+        ends: bool,
+    ) -> None:
+        payload = self._packet(samples)
+        if len(payload) > self._plan.packet_bytes_max:
+            self._counters["sound_oversize"] += 1
+            return
+        if len(self._packets) == QUEUE_PACKETS:
+            self._counters["sound_dropped"] += 1
+        pts_ns = captured_ns + realtime_offset_ns()
+        self._packets.append(MadeSound(pts_ns, payload, is_first, ends))
+        self._counters["sound_packets"] += 1
+        self._ring()
+
+    def _packet(self, samples: "NDArray[np.int16] | NDArray[np.int32]") -> bytes:
+        if self._encoder is not None:
+            return self._encoder.encode(samples.astype(np.int16, copy=False))
+        if self._plan.bits == 16:
+            return samples.astype("<i2", copy=False).tobytes()
+        wide = samples.astype("<i4", copy=False).view("u1").reshape(-1, 4)
+        return wide[:, :3].tobytes()
+
+    def _wait_for_stop(self) -> None:
+        poll = select.poll()
+        poll.register(self._stop_fd, select.POLLIN)
+        poll.poll()
