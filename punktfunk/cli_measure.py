@@ -152,6 +152,59 @@ def loss(
     run(options, json_file, plot_file)
 
 
+def why_late(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FILE...]", help="Recordings of a host, a client or both; else the running host."
+        ),
+    ] = None,
+    *,
+    worst: Annotated[int, typer.Option(metavar="N", parser=whole_number, help="Frames to explain.")] = 15,
+    over: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MS", parser=share, help="What counts as late; otherwise half a frame interval."
+        ),
+    ] = None,
+    trace_file: Annotated[
+        Path | None,
+        typer.Option("--trace", metavar="FILE.json", help="Also write a trace for ui.perfetto.dev."),
+    ] = None,
+    save_file: Annotated[
+        Path | None, typer.Option("--save", metavar="FILE", help="Keep the recording for later.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    state: Annotated[
+        Path | None, typer.Option("--state", metavar="FOLDER", help="State folder of the host.")
+    ] = None,
+) -> None:
+    """Say why the worst frames were late: capture, encode, queue, send, network, reassembly, decode, present.
+
+    A host keeps the stamps of its last minutes' frames, always; a client writes its own with
+    `punktfunk connect --flight FILE`. Both together show the whole way on one clock. A stage is to blame
+    where it took longer than it usually does; "scheduling": a thread had work and was not run.
+
+    \b
+    Examples:
+      punktfunk why-late
+      punktfunk why-late --save host.json --worst 30
+      punktfunk why-late host.json client.json --trace evening.json
+    """
+    from punktfunk.commands.why_late import why_late as run
+
+    run(
+        files or (),
+        state,
+        worst=worst,
+        over_ms=over,
+        trace_file=trace_file,
+        save_file=save_file,
+        as_json=as_json,
+    )
+
+
 def add_to(app: typer.Typer) -> None:
     """Make these verbs of the command itself."""
     app.command()(loss)
+    app.command("why-late")(why_late)

@@ -1,0 +1,1 @@
+"""Flight recordings read: one timeline of both ends, why frames were late, and a trace for Perfetto."""
