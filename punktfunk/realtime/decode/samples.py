@@ -12,7 +12,9 @@ The Opus stream layouts are punktfunk/1's (punktfunk-1 §2.10), channels FL FR F
            8  1 standard          5        3  0 1 6 7 2 3 4 5
            8  2 uncoupled         8        0  identity
 
-libavcodec learns them from a made-up OpusHead of mapping family 255, which alone leaves the order alone.
+libavcodec learns them from a made-up OpusHead of mapping family 1, whose channels are in Vorbis order; its
+output is in the order above. libopus is preferred: libavcodec's own decoder gives planes, of which PyAV 18
+makes nine out of eight.
 """
 
 from struct import Struct
@@ -40,7 +42,9 @@ _LAYOUTS: Final = {
 _STEREO: Final = (1, 1, (0, 1))
 
 _OPUS_HEAD: Final = Struct("<8sBBHIhBBB")
-_DISCRETE: Final = 255
+_SURROUND: Final = 1
+_VORBIS_PLACES: Final = {2: (0, 1), 6: (0, 2, 1, 5, 3, 4), 8: (0, 2, 1, 7, 5, 6, 3, 4)}
+"""Place in Vorbis order of each of our channels (libavcodec, ff_vorbis_channel_layout_offsets)."""
 
 
 class OpusSamples:
@@ -56,16 +60,15 @@ class OpusSamples:
         self._channel_count = plan.channel_count
         self._frame_count = plan.rate_hz * plan.frame_us // 1_000_000
         head = _OPUS_HEAD.pack(
-            b"OpusHead", 1, plan.channel_count, 0, plan.rate_hz, 0, _DISCRETE, streams, coupled
+            b"OpusHead", 1, plan.channel_count, 0, plan.rate_hz, 0, _SURROUND, streams, coupled
         )
+        ordered = bytearray(plan.channel_count)
+        for place, source in zip(_VORBIS_PLACES[plan.channel_count], mapping, strict=True):
+            ordered[place] = source
         try:
-            context = av.CodecContext.create("opus", "r")
-            context.extradata = head + bytes(mapping)
-            context.sample_rate = plan.rate_hz
-            context.open()
+            self._context: Any = _open(head + bytes(ordered), plan.rate_hz)
         except (av.error.FFmpegError, ValueError) as error:
             raise EnvironmentProblem(f"no Opus decoder can be opened: {error}") from error
-        self._context: Any = context
 
     def decode(self, payload: bytes) -> "Samples | None":
         """Decode one packet; silence of an empty one, None of one that cannot be decoded."""
@@ -75,10 +78,33 @@ class OpusSamples:
             frames = self._context.decode(av.Packet(payload))
         except av.error.FFmpegError:
             return None
-        parts = [np.asarray(frame.to_ndarray(), np.float32).T for frame in frames]
-        if not parts or parts[0].shape[1] != self._channel_count:
-            return None
-        return np.ascontiguousarray(parts[0] if len(parts) == 1 else np.concatenate(parts))
+        parts = [_samples_of(frame) for frame in frames if frame.layout.nb_channels == self._channel_count]
+        return np.concatenate(parts) if parts else None
+
+
+def _open(head: bytes, rate_hz: int) -> Any:
+    name = "libopus" if "libopus" in av.codecs_available else "opus"
+    context = av.CodecContext.create(name, "r")
+    context.extradata = head
+    context.sample_rate = rate_hz
+    if name == "libopus":
+        context.options = {"request_sample_fmt": "flt"}
+    context.open()
+    return context
+
+
+def _samples_of(frame: Any) -> "Samples":
+    """Copy a frame's samples out, (count, channels), whatever their format."""
+    channel_count, count = frame.layout.nb_channels, frame.samples
+    kind = np.int16 if frame.format.name.startswith("s16") else np.float32
+    if frame.format.is_planar:
+        planes = frame.planes[:channel_count]
+        values = np.stack([np.frombuffer(plane, kind, count) for plane in planes], axis=1)
+    else:
+        values = np.frombuffer(frame.planes[0], kind, count * channel_count).reshape(count, channel_count)
+    scale = np.float32(1 / (1 << 15) if kind is np.int16 else 1)
+    scaled: Samples = values.astype(np.float32) * scale
+    return scaled
 
 
 class PcmSamples:

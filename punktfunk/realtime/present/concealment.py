@@ -81,5 +81,5 @@ class Concealer:
         energy = squares[length:] - squares[:-length]
         score = likeness / np.sqrt(energy + 1e-9)
         # Of equally good lags the longest, whose repetition is heard least: argmax takes the first.
-        start = int(np.argmax(score > 0.98 * score.max())) if score.max() > 0 else 0
+        start = int(np.argmax(score > 0.999 * score.max())) if score.max() > 0 else 0
         return len(mono) - length - start

@@ -132,7 +132,7 @@ class Link:
             await self._keep(self._factory, self._use, lambda text: self._inbox.put(Said(text)))
 
     async def _use(self, session: Any) -> None:
-        """Show one session until it is closed."""
+        """Show one session until cancelled, which ``keep`` does when it is over."""
         plan = decode_plan(session.welcome, self._options.hardware)
         send_mode, receive_mode = trio.open_memory_channel[Mode](1)
         async with trio.open_nursery() as nursery:
@@ -150,8 +150,7 @@ class Link:
                 self._inbox.put(Opened(session, decoder, plan))
                 nursery.start_soon(self._hear, session)
                 nursery.start_soon(self._change_modes, session, receive_mode)
-                await session.closed.wait()
-                nursery.cancel_scope.cancel()
+                await trio.sleep_forever()
             finally:
                 self._session = self._modes = None
                 self._inbox.put(Dropped())
