@@ -45,6 +45,7 @@ class Field(NamedTuple):
     meaning: str
     group: int
     default: Any
+    required: bool
 
 
 class Layout:
@@ -113,7 +114,7 @@ def _read_field(name: str, hint: Any, default: Any) -> Field:
     form = next(note for note in notes if isinstance(note, Form))
     meaning = next((note for note in notes if isinstance(note, str)), "")
     group = next((note.group for note in notes if isinstance(note, Tail)), 0)
-    return Field(name, form, meaning, group, None if default is MISSING else default)
+    return Field(name, form, meaning, group, None if default is MISSING else default, default is MISSING)
 
 
 _layouts: dict[type[Any], Layout] = {}
