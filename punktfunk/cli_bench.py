@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 bench = typer.Typer(
-    help="Measure this machine: fec, seal, ring, send, frame. Ratios are paired, with intervals and floors.",
+    help="Measure this machine: fec, seal, ring, send, frame, throughput. Ratios are paired, with intervals "
+    "and floors.",
     epilog="Baseline and ours take turns in every round, order flipped; a ratio is the median over the "
     "rounds of baseline's time over ours, with its 95 % bootstrap interval. Trust it more than single "
     "numbers, and minima more than medians on a busy machine. A floor is what punktfunk must reach; "
@@ -259,3 +260,44 @@ def frame(
 
     options = FrameOptions(frame_bytes, rate, frames, percent, protocol, hog, priority, cpu, rounds)
     bench("frame", options, mode or (), Outputs(json_file, plot_file))
+
+
+@bench.command()
+def throughput(
+    *,
+    rate: Annotated[
+        int, typer.Option(metavar="MBPS", parser=whole_number, help="Of access units, in Mbit/s.")
+    ] = 1400,
+    refresh: Annotated[int, typer.Option(metavar="HZ", parser=whole_number, help="Frames a second.")] = 240,
+    percent: Annotated[
+        int, typer.Option(metavar="N", parser=whole_number, help="Parity in percent of the data shards.")
+    ] = 20,
+    loss: Annotated[
+        float, typer.Option(metavar="PERCENT", help="Of the datagrams, thrown away in the receiver.")
+    ] = 1.0,
+    seconds: Annotated[int, typer.Option(metavar="S", parser=whole_number, help="How long.")] = 5,
+    highest: Annotated[
+        bool, typer.Option("--highest/--no-highest", help="Also look for the highest clean rate.")
+    ] = True,
+    priority: Annotated[
+        int, typer.Option(metavar="N", parser=whole_number, help="SCHED_FIFO priority; 0 asks for none.")
+    ] = 20,
+    mode: Modes = None,
+    json_file: JsonFile = None,
+    plot_file: PlotFile = None,
+) -> None:
+    """Measure punktfunk/1 from the host's sender to the client's receiver, over loopback, sealed and whole.
+
+    Both threads live as in a session, each pinned to a CPU. Every byte of every frame is compared.
+
+    \b
+    Examples:
+      punktfunk bench throughput
+      punktfunk bench throughput --seconds 60 --no-highest
+      punktfunk bench throughput --rate 300 --refresh 120 --loss 3 --percent 30
+    """
+    from punktfunk.commands.bench import Outputs, bench
+    from punktfunk.measure.options import ThroughputOptions
+
+    options = ThroughputOptions(rate, refresh, percent, loss, seconds, highest, priority)
+    bench("throughput", options, mode or (), Outputs(json_file, plot_file))

@@ -210,12 +210,41 @@ class FrameOptions(_Plain):
         return max(os.sched_getaffinity(0)) if self.cpu == -1 else self.cpu
 
 
-Options = FecOptions | SealOptions | RingOptions | SendOptions | FrameOptions
+@dataclass(frozen=True, slots=True)
+class ThroughputOptions(_Plain):
+    """A stream from a sender to a receiver on this machine, for so long and with so much lost on the way."""
+
+    rate_mbps: int = 1400  # of access units
+    refresh_hz: int = 240
+    percent: int = 20
+    loss_percent: float = 1.0
+    seconds: int = 5
+    highest: bool = True  # also look for the highest rate at which nothing is lost
+    priority: int = 20
+
+    def check(self) -> None:
+        """Misuse for streams that no session has."""
+        _between("--rate", self.rate_mbps, 1, 20_000)
+        _between("--refresh", self.refresh_hz, 1, 1000)
+        _between("--percent", self.percent, 0, 90)
+        _between("--seconds", self.seconds, 1, 3600)
+        _between("--priority", self.priority, 0, 99)
+        if not 0 <= self.loss_percent <= 100:
+            raise Misuse(f"--loss {self.loss_percent} is out of range", hint="It may be 0 to 100 percent.")
+        if self.rate_mbps * 125_000 // self.refresh_hz > 16_000_000:
+            raise Misuse(
+                f"--rate {self.rate_mbps} at --refresh {self.refresh_hz} makes frames of more than 16 MB",
+                hint="Use a lower rate, or more frames a second.",
+            )
+
+
+Options = FecOptions | SealOptions | RingOptions | SendOptions | FrameOptions | ThroughputOptions
 KINDS: Final[Mapping[str, type[Options]]] = {
     "fec": FecOptions,
     "seal": SealOptions,
     "ring": RingOptions,
     "send": SendOptions,
     "frame": FrameOptions,
+    "throughput": ThroughputOptions,
 }
 """Options of each benchmark, by its name."""

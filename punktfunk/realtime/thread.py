@@ -229,6 +229,13 @@ class Worker:
         """Whether the body still runs."""
         return self._thread.is_alive()
 
+    def cpu_ns(self) -> int:
+        """CPU time that the thread has used so far; 0 once it has ended, and before it began."""
+        identity = self._thread.ident
+        if identity is None or not self._thread.is_alive():
+            return 0
+        return time.clock_gettime_ns(time.pthread_getcpuclockid(identity))
+
     def join(self, deadline_ns: int) -> bool:
         """Wait until the CLOCK_MONOTONIC deadline; False if the thread still runs then."""
         if self._thread.ident is not None:

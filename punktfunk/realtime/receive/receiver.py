@@ -168,6 +168,10 @@ class VideoReceiver:
         read["flushed_frames"] += self._skipped_count
         return read
 
+    def cpu_ns(self) -> int:
+        """CPU time that ``pf-receive`` has used so far; 0 where it does not run."""
+        return self._worker.cpu_ns() if self._worker else 0
+
     @property
     def memory_bytes(self) -> int:
         """Bytes that this receiver can ever have, the code's tables aside."""

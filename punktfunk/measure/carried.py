@@ -1,0 +1,208 @@
+"""A stream over loopback, from the host's own sender to the client's own receiver, and what became of it.
+
+Both threads live as in a session, each pinned to a CPU of its own where there are two, SCHED_FIFO where that
+is allowed. Python pushes the frames, takes them out and compares every byte: that costs CPU time of both
+cores, but none of it is counted as the threads' own. Losses are the receiving kernel's dice, so the socket
+between them must lose nothing by itself.
+"""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from punktfunk import realtime
+from punktfunk.measure.paired import F64
+from punktfunk.plan import FrameType, MediaCipher, NativeSendPlan, Pacing, RealtimePlan, ReceivePlan
+from punktfunk.wire.native.placing import FRAME_BYTES_MAX, frame_ceiling_bytes
+
+if TYPE_CHECKING:
+    from punktfunk.realtime import NativeSender, VideoReceiver
+
+SHARD_BYTES: Final = 1408
+DATA_MAX: Final = 4096
+_KEY: Final = bytes(range(16))
+_SALT: Final = bytes(4)
+_UNIT_COUNT: Final = 5  # different ones, in turns: what belongs to another frame does not pass
+_SETTLE_FRAMES: Final = 12
+_PATIENCE_NS: Final = 500_000_000
+_JOIN_NS: Final = 5_000_000_000
+_NS: Final = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What to carry. ``rate_bps`` is of access units; parity and headers come on top."""
+
+    rate_bps: int
+    refresh_hz: int
+    percent: int
+    loss_ppm: int
+    seconds: float
+    priority: int = 20
+
+    @property
+    def frame_bytes(self) -> int:
+        """Size of every access unit."""
+        return max(self.rate_bps // 8 // self.refresh_hz, 64)
+
+    @property
+    def frame_count(self) -> int:
+        """How many frames are counted."""
+        return max(int(self.seconds * self.refresh_hz), 1)
+
+
+@dataclass(slots=True)
+class Carried:
+    """What came of a stream: frames, bytes that differ, shares of a core in percent, latencies."""
+
+    frame_count: int
+    taken_count: int
+    corrupt_bytes: int
+    sender_percent: float
+    receiver_percent: float
+    pushed_to_complete_us: F64
+    counters: dict[str, int]
+    refused_datagrams: int
+    memory_bytes: int
+
+    @property
+    def lost_count(self) -> int:
+        """Frames that nobody could take."""
+        return self.frame_count - self.taken_count
+
+    @property
+    def clean(self) -> bool:
+        """Whether everything arrived as it was."""
+        return self.lost_count == 0 and self.corrupt_bytes == 0
+
+
+class _Taker(threading.Thread):
+    """Takes frames out and compares them, until none comes for a while."""
+
+    def __init__(self, receiver: "VideoReceiver", units: list[bytes]) -> None:
+        super().__init__(name="take frames")
+        self._receiver, self._units = receiver, units
+        self.complete_ns: dict[int, int] = {}
+        self.corrupt_bytes = 0
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        """Take until half a second after the last push."""
+        while True:
+            frame = self._receiver.pop(_PATIENCE_NS)
+            if frame is None:
+                if self.ended.is_set():
+                    return
+                continue
+            self.complete_ns[frame.frame_index] = frame.complete_ns
+            expected = self._units[frame.frame_index % _UNIT_COUNT]
+            if frame.access_unit != expected:
+                self.corrupt_bytes += _differing(frame.access_unit, expected)
+
+
+def _differing(got: bytes, expected: bytes) -> int:
+    size = min(len(got), len(expected))
+    ours, theirs = (np.frombuffer(unit, np.uint8)[:size] for unit in (got, expected))
+    return int(np.count_nonzero(ours != theirs)) + abs(len(got) - len(expected))
+
+
+def carry(stream: Stream) -> Carried:
+    """Carry one stream; what came of it."""
+    random = np.random.default_rng(stream.rate_bps)
+    units = [random.bytes(stream.frame_bytes) for _ in range(_UNIT_COUNT)]
+    with _ends(stream) as (sender, receiver, sender_thread):
+        taker = _Taker(receiver, units)
+        taker.start()
+        _push(sender, stream, units, 0, _SETTLE_FRAMES)
+        began_ns = time.monotonic_ns(), _cpu_ns(sender_thread), receiver.cpu_ns()
+        pushed_ns = _push(sender, stream, units, _SETTLE_FRAMES, stream.frame_count)
+        ended_ns = time.monotonic_ns(), _cpu_ns(sender_thread), receiver.cpu_ns()
+        taker.ended.set()
+        taker.join()
+        spent = [ended - began for ended, began in zip(ended_ns, began_ns, strict=True)]
+        taken = [index for index in pushed_ns if index in taker.complete_ns]
+        latencies = [taker.complete_ns[index] - pushed_ns[index] for index in taken]
+        return Carried(
+            stream.frame_count,
+            len(taken),
+            taker.corrupt_bytes,
+            100 * spent[1] / spent[0],
+            100 * spent[2] / spent[0],
+            np.array(latencies or [0], np.float64) / 1e3,
+            receiver.counters(),
+            sender.counters()["lost_datagrams"],
+            receiver.memory_bytes,
+        )
+
+
+def _cpu_ns(thread: threading.Thread) -> int:
+    assert thread.ident is not None
+    return time.clock_gettime_ns(time.pthread_getcpuclockid(thread.ident))
+
+
+def _push(
+    sender: "NativeSender", stream: Stream, units: list[bytes], first: int, count: int
+) -> dict[int, int]:
+    """Push so many frames, each at its tick: when, by index."""
+    interval_ns = _NS // stream.refresh_hz
+    pushed_ns: dict[int, int] = {}
+    tick_ns = time.monotonic_ns()
+    for index in range(first, first + count):
+        tick_ns += interval_ns
+        time.sleep(max(tick_ns - time.monotonic_ns(), 0) / _NS)
+        pushed_ns[index] = now_ns = time.monotonic_ns()
+        sender.push(
+            units[index % _UNIT_COUNT],
+            frame_type=FrameType.IDR,
+            captured_ns=now_ns,
+            encoded_ns=now_ns,
+            pts_ns=now_ns,
+        )
+    return pushed_ns
+
+
+@contextmanager
+def _ends(stream: Stream) -> Iterator[tuple["NativeSender", "VideoReceiver", threading.Thread]]:
+    """Start a sender and a receiver, each on its thread; stop both at the end."""
+    cpus = sorted(os.sched_getaffinity(0))
+    ceiling = frame_ceiling_bytes(stream.rate_bps // 1000, stream.refresh_hz)
+    receive_plan = ReceivePlan(
+        SHARD_BYTES, DATA_MAX, 1, stream.percent, MediaCipher.AES_128_GCM, _KEY, _SALT,
+        min(ceiling, FRAME_BYTES_MAX), stream.loss_ppm, stream.rate_bps,
+    )  # fmt: skip
+    send_plan = NativeSendPlan(
+        SHARD_BYTES, DATA_MAX, 1, stream.percent, MediaCipher.AES_128_GCM, _KEY, _SALT, Pacing.BURST,
+        _NS // stream.refresh_hz,
+    )  # fmt: skip
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as host,
+    ):
+        client.bind(("127.0.0.1", 0))
+        host.setblocking(False)  # noqa: FBT003  the name of the argument is flag
+        receiver = realtime.VideoReceiver(
+            receive_plan, client.fileno(), RealtimePlan(cpus[-1], stream.priority)
+        )
+        try:
+            receiver.start()
+            sender = realtime.NativeSender(send_plan, host.fileno(), stream.frame_bytes)
+            with closing(sender):
+                sender.set_destination(*client.getsockname())
+                thread = threading.Thread(target=sender.run, name="pf-send")
+                thread.start()
+                try:
+                    assert thread.native_id is not None
+                    realtime.promote("pf-send", thread.native_id, RealtimePlan(cpus[0], stream.priority))
+                    yield sender, receiver, thread
+                finally:
+                    sender.stop()
+                    thread.join()
+        finally:
+            receiver.stop(_JOIN_NS)
