@@ -12,6 +12,7 @@ import typer
 
 from punktfunk.cli_bench import bench
 from punktfunk.cli_clients import clients, pair
+from punktfunk.cli_connect import add_to as add_client
 from punktfunk.cli_lab import lab
 from punktfunk.cli_measure import add_to as add_measurements
 from punktfunk.errors import Misuse, PunktfunkError
@@ -38,6 +39,7 @@ app.add_typer(config, name="config")
 app.add_typer(bench, name="bench")
 app.add_typer(lab, name="lab")
 add_measurements(app)
+add_client(app)
 
 State = Annotated[
     Path | None,

@@ -7,6 +7,7 @@ unit i holds i in its first four bytes and then (i + j) mod 256 at byte j (punkt
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -61,20 +62,27 @@ class FrameRow:
 class FrameInspector:
     """Stands between a receiver and a decoder, as the source of the one and the audience of the other.
 
-    One thread pops and shows, another may read ``rows``. ``done`` is set once ``wanted`` of them are there.
+    One thread pops and shows, another may read ``rows``. ``done`` is called by the former, once, when
+    ``wanted`` of them are there and through.
     """
 
-    def __init__(self, source: UnitSource, wanted: int = 0, recorder: Recorder | None = None) -> None:
+    def __init__(
+        self, source: UnitSource, wanted: int, done: Callable[[], None], recorder: Recorder | None = None
+    ) -> None:
         self._source = source
         self._wanted = wanted
+        self._done = done
         self._recorder = recorder
         self._recording = threading.Lock()
         self._pending: OrderedDict[int, FrameRow] = OrderedDict()
         self.rows: list[FrameRow] = []
-        self.done = threading.Event()
 
     def pop(self, timeout_ns: int) -> Unit | None:
         """Take the oldest unit, note and record it; None after the timeout. For the decoder's thread."""
+        if self._wanted and len(self.rows) >= self._wanted:
+            # Whoever asks for more is through with the last one.
+            self._wanted = 0
+            self._done()
         unit = self._source.pop(timeout_ns)
         if unit is None:
             return None
@@ -98,8 +106,6 @@ class FrameInspector:
         if self._recorder is not None:
             with self._recording:
                 self._recorder.video(unit.access_unit, unit.pts_ns, is_key=row.is_key)
-        if self._wanted and len(self.rows) >= self._wanted:
-            self.done.set()
         return unit
 
     def show(self, picture: DecodedPicture) -> None:
