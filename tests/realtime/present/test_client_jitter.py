@@ -1,6 +1,7 @@
 """The jitter buffer and the display's cadence, under a simulated network and display."""
 
 import random
+from itertools import pairwise
 
 import pytest
 from pictures import FRAME_NS, MS, picture
@@ -42,7 +43,7 @@ def test_held_pictures_leave_evenly():
         if (taken := buffer.take(now_ns)) is not None:
             shown.append((now_ns, taken.unit.frame_index))
         now_ns += MS // 4
-    steps = [later[0] - earlier[0] for earlier, later in zip(shown[250:], shown[251:], strict=False)]
+    steps = [later[0] - earlier[0] for earlier, later in pairwise(shown[250:])]
     assert [index for _, index in shown] == sorted(index for _, index in shown)
     assert len(shown) > 395
     assert max(steps) - min(steps) <= 3 * MS  # of 8 ms jitter

@@ -1,5 +1,7 @@
 """Sound at the client: loss is concealed, the buffer follows jitter and picture, and nothing clicks."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -82,8 +84,7 @@ def test_delay_left_by_a_stall_goes_away():
     playout = Playout(FRAME_NS)
     level_ns, changes = drive(playout, 5, level_ns=100 * MS)
     assert level_ns <= playout.target_ns + 2 * FRAME_NS
-    pairs = zip(changes, changes[1:], strict=False)
-    assert not any(one is two is Change.SHORTEN for one, two in pairs)
+    assert not any(one is two is Change.SHORTEN for one, two in pairwise(changes))
 
 
 def test_late_packets_raise_the_margin_and_quiet_lowers_it():
@@ -221,7 +222,7 @@ def test_a_packet_that_cannot_be_decoded_is_concealed():
 
 
 def test_the_thread_plays_and_ends():
-    player, device = player_of(40 * MS)
+    player, _ = player_of(40 * MS)
     player.start()
     for index in range(3):
         player.packet(SoundPacket(index, 0, payload(index)))

@@ -85,9 +85,28 @@ class FakeVideo:
             self._units.put(self._card.unit())
 
 
-class Desk:
+class Watch:
+    """Lets a script wait for what happens in other threads."""
+
     def __init__(self):
+        self._changed = threading.Condition()
+
+    def note(self):
+        with self._changed:
+            self._changed.notify_all()
+
+    async def until(self, condition):
+        def wait():
+            with self._changed:
+                assert self._changed.wait_for(condition, 20)
+
+        await trio.to_thread.run_sync(wait)
+
+
+class Desk:
+    def __init__(self, watch):
         self.presented_count = 0
+        self._watch = watch
 
     def arrived(self, frame):
         return True
@@ -97,6 +116,7 @@ class Desk:
 
     def presented(self, frame, now_ns):
         self.presented_count += 1
+        self._watch.note()
 
 
 @dataclass
@@ -104,7 +124,7 @@ class FakeSession:
     mode: Mode
     welcome: Welcome
     video: FakeVideo
-    frames: Desk = field(default_factory=Desk)
+    watch: Watch
     inputs: list = field(default_factory=list)
     datagrams: list = field(default_factory=list)
     modes: list = field(default_factory=list)
@@ -112,7 +132,8 @@ class FakeSession:
 
     def __post_init__(self):
         self.closed = trio.Event()
-        self.news, self._news = trio.open_memory_channel(16)
+        self.frames = Desk(self.watch)
+        self.say, self._news = trio.open_memory_channel(16)
         self._opus = OpusEncoder(2, high_quality=False, packet_duration_ms=5)
         self._tone = Tone(2, 5)
         self._sequence = 0
@@ -137,12 +158,14 @@ class FakeSession:
 
     def send_input(self, event):
         self.inputs.append(event)
+        self.watch.note()
 
     def send_datagram(self, value):
         self.datagrams.append(value)
 
     async def reconfigure(self, mode):
         self.modes.append(mode)
+        self.watch.note()
         return mode
 
     async def receive_audio(self):
@@ -179,11 +202,11 @@ def welcome_of(mode, **changes):
     return Welcome(**words | changes)
 
 
-def factory_of(mode, sessions, **changes):
+def factory_of(mode, sessions, watch=None, **changes):
     @asynccontextmanager
     async def factory():
         video = await trio.to_thread.run_sync(FakeVideo, mode)
-        session = FakeSession(mode, welcome_of(mode, **changes), video)
+        session = FakeSession(mode, welcome_of(mode, **changes), video, watch or Watch())
         sessions.append(session)
         try:
             yield session
@@ -198,9 +221,8 @@ async def keep(factory, use, report):
     """What the client's keep_connected does, without its patience."""
     while True:
         report("Connecting to the fake host…")
-        async with factory() as session:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(use, session)
-                await session.closed.wait()
-                nursery.cancel_scope.cancel()
+        async with factory() as session, trio.open_nursery() as nursery:
+            nursery.start_soon(use, session)
+            await session.closed.wait()
+            nursery.cancel_scope.cancel()
         report("Reconnecting to the fake host…")
