@@ -62,15 +62,12 @@ def free_parity(receiver: int, block_row: int) -> int:
     return 0
 
 
-@entry("int64(int64, int64, int64, int64)")
-def _note_restored(receiver: int, slot: int, block_row: int, first: int) -> int:
-    """Set the bits of a block's restored shards; how many. ``first`` is 1 while the bitmap is not cleared."""
+@entry("int64(int64, int64, int64)")
+def _note_restored(receiver: int, slot: int, block_row: int) -> int:
+    """Set the bits of a block's restored shards that did not come after all; how many."""
     words, block = words_at(receiver), counts_at(block_row)
     bits, base = bytes_at(_restored_of(receiver, slot)), int64(block[at.BLOCK_BASE])
     present = bytes_at(words[at.PRESENCE] + words_at(slot)[at.FRAME_RUN] * at.SLAB_SHARDS + base)
-    if first:
-        for i in range(words[at.RESTORED_BYTES]):
-            bits[i] = 0
     count = int64(0)
     for shard in range(int64(block[at.BLOCK_DATA_COUNT])):
         if present[shard] == 0:
@@ -89,11 +86,13 @@ def end_frame(receiver: int, slot: int) -> int:
     """
     frame, restored = words_at(slot), int64(0)
     if frame[at.FRAME_RECOVERED_COUNT]:
+        bits = bytes_at(_restored_of(receiver, slot))
+        for i in range(words_at(receiver)[at.RESTORED_BYTES]):
+            bits[i] = 0
         for number in range(frame[at.FRAME_BLOCK_END]):
             row = block_of(receiver, slot, number)
             if counts_at(row)[at.BLOCK_STATE] == at.REBUILT:
-                # A block without any does not clear the bitmap, but then the next one does.
-                restored += _note_restored(receiver, slot, row, int64(restored == 0))
+                restored += _note_restored(receiver, slot, row)
     for number in range(frame[at.FRAME_BLOCK_END]):
         free_parity(receiver, block_of(receiver, slot, number))
     free_run(receiver, frame[at.FRAME_RUN], frame[at.FRAME_RUN_COUNT])

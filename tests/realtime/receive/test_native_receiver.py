@@ -240,3 +240,17 @@ def test_a_log_keeps_the_newest_packets():
     assert Reassembly(PLAN).packets()[1] == 0
     with pytest.raises(LocalProtocolError):
         Reassembly(PLAN, packet_log_rows=12)
+
+
+@pytest.mark.parametrize("loss_ppm", [0, 1, 250_000, 1_000_000])
+def test_losses_are_those_of_the_textbook_generator(loss_ppm):
+    receiver = Reassembly(replace(PLAN, decryption_key=None, loss_ppm=loss_ppm, loss_seed=99))
+    state, lost = (99 ^ 0x9E3779B97F4A7C15) % (1 << 62), 0
+    for packet in [bytes(40)] * 400:
+        receiver.take([packet], 0)
+        for shift in (13, -7, 17):
+            state ^= (state << shift if shift > 0 else state >> -shift) % (1 << 64)
+        lost += state % 1_000_000 < loss_ppm
+    counters = receiver.counters()
+    assert counters["injected_losses"] == lost
+    assert counters["packets"] == 400 - lost
