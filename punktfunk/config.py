@@ -86,6 +86,19 @@ class Settings(_Frozen):
         default=False,
         description="let every punktfunk/1 client in, paired or not; for trusted networks only",
     )
+    native_sessions: Whole = Field(
+        default=4, ge=1, le=64, description="punktfunk/1 clients that may stream at once"
+    )
+    native_fec_percent: Annotated[int, Field(strict=True, ge=0, le=90)] | None = Field(
+        default=None, description="parity of punktfunk/1 in percent; it follows the loss if unset"
+    )
+    native_pacing: Literal["auto", "frame", "burst", "capped"] = Field(
+        default="auto", description="how punktfunk/1 spreads a frame's packets; auto lets clients choose"
+    )
+    native_cipher: Literal["auto", "aes", "chacha20"] = Field(
+        default="auto", description="what seals punktfunk/1's video; auto is AES where the CPU has it"
+    )
+    gamestream: Flag = Field(default=True, description="serve Moonlight clients by GameStream")
     state: Folder = Field(
         default_factory=paths.default_state_folder,
         description="folder of the host key and the paired clients",

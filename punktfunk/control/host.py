@@ -9,7 +9,6 @@ there.
 
 import logging
 import os
-import secrets
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,31 +23,29 @@ from punktfunk import __version__, paths
 from punktfunk.control.admin import AdminDesk, serve_admin
 from punktfunk.control.apps import Catalogue, end_leftovers, load_catalogue
 from punktfunk.control.chosen import app_spec, sending_cpu, sound
-from punktfunk.control.complaints import Complaints
 from punktfunk.control.discovery import GAMESTREAM, Service, announced
 from punktfunk.control.displays.base import DisplayBackend, choose_backend
 from punktfunk.control.displays.reclaim import reclaim
 from punktfunk.control.encoders import choose_encoders
-from punktfunk.control.gamestream.control_stream import ControlPlane
 from punktfunk.control.gamestream.http import make_app
 from punktfunk.control.gamestream.http_server import serve_http
-from punktfunk.control.gamestream.media import MediaPlane
 from punktfunk.control.gamestream.negotiate import HostOffer, codec_modes
+from punktfunk.control.gamestream.opening import open_planes, open_rtsp
 from punktfunk.control.gamestream.pairing_desk import PairingDesk
-from punktfunk.control.gamestream.rtsp_server import serve_connection
 from punktfunk.control.gamestream.runs import Means
 from punktfunk.control.gamestream.service import GameStreamService, HostFacts
 from punktfunk.control.gamestream.sessions import SessionRules, Sessions
 from punktfunk.control.gamestream.stream import MediaPorts
-from punktfunk.control.gamestream.streaming import Planes
 from punktfunk.control.gamestream.tls import build_server_context
 from punktfunk.control.identity import Identity, load_identity
 from punktfunk.control.kernels import warm_kernels
 from punktfunk.control.lab import LabDesk
-from punktfunk.control.listeners import ConnectionGate, open_tcp, serve_gated
+from punktfunk.control.listeners import open_tcp
 from punktfunk.control.lock import state_lock
 from punktfunk.control.native.advert import native_service
 from punktfunk.control.native.door import NativeDoor, open_door
+from punktfunk.control.native.opening import begin_sessions
+from punktfunk.control.native.service import NativeService
 from punktfunk.control.native.verbs import switched_off
 from punktfunk.control.pairing_prompt import PairingAnnouncer, read_pins
 from punktfunk.control.problems import first_leaf
@@ -56,11 +53,9 @@ from punktfunk.control.readiness import Readiness
 from punktfunk.control.sockets import BoundSocket, bound_sockets, resolve_bind
 from punktfunk.control.system.journal import Journal
 from punktfunk.control.trust import ClientBook, PairedClient, end_expired
-from punktfunk.errors import PunktfunkError
-from punktfunk.plan import Pacing, RealtimePlan
+from punktfunk.errors import ConfigError, PunktfunkError
+from punktfunk.plan import Codec, Pacing, RealtimePlan
 from punktfunk.realtime import prepare_process
-from punktfunk.wire.enet.events import HostConfig
-from punktfunk.wire.enet.host import Host as EnetHost
 from punktfunk.wire.gamestream.feedback import TerminationCode
 
 if TYPE_CHECKING:
@@ -69,9 +64,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Report = Callable[[str], None]
-
-RTSP_CONNECTIONS = 32
-RTSP_CONNECTIONS_PER_ADDRESS = 8
 
 
 async def serve(settings: "Settings", *, report: Report) -> signal.Signals | None:
@@ -133,13 +125,14 @@ class _Host:
         self._bind = resolve_bind(settings.bind)
         self._sessions: Sessions | None = None
         self._backend: DisplayBackend | None = None
+        self._native: NativeService | None = None
 
     # -- admin.AdminHost
 
     def status(self) -> Mapping[str, Any]:
         """Describe the host and its session, in values that JSON knows."""
-        run = self._sessions.run if self._sessions is not None else None
-        stream = self._sessions.stream if self._sessions is not None else None
+        sessions = self._sessions
+        run, stream = (sessions.run, sessions.stream) if sessions is not None else (None, None)
         return {
             "version": __version__,
             "name": self._settings.name,
@@ -150,6 +143,7 @@ class _Host:
             "display": self._backend.name if self._backend is not None else "",
             "app": run.app.title if run is not None else "",
             "client": stream.peer.name if stream is not None else "",
+            "native": self._native.status() if self._native is not None else None,
         }
 
     def stop(self) -> None:
@@ -169,6 +163,10 @@ class _Host:
     async def run(self) -> None:
         """Hold everything until cancelled."""
         settings, report = self._settings, self._report
+        if not (settings.native or settings.gamestream):
+            raise ConfigError(
+                "native and gamestream are both off: nothing is served", hint="Set one to true."
+            )
         paths.make_private_folder(settings.state)
         with state_lock(settings.state):
             runtime = paths.make_private_folder(paths.runtime_folder(settings.state))
@@ -179,6 +177,7 @@ class _Host:
             async with AsyncExitStack() as stack:
                 sockets = [stack.enter_context(bound_sockets(self._bind, p)) for p in self._udp_ports()]
                 tcp = [stack.enter_context(_listening(self._bind, p)) for p in self._tcp_ports()]
+                quic = [stack.enter_context(bound_sockets(self._bind, p)) for p in self._native_ports()]
                 self._backend, reason = await choose_backend(
                     settings.display, runtime, testcard_noise=settings.testcard == "noise"
                 )
@@ -186,9 +185,11 @@ class _Host:
                 nursery = await stack.enter_async_context(_quiet_nursery())
                 service = self._service(state)
                 await self._open_listeners(nursery, state, service, tcp)
+                if state.door is not None:
+                    await self._open_native(nursery, state.door, quic[0])
                 # Found by clients at once: whoever starts an app too early is told what the host waits for.
                 async with self._announced(state):
-                    await self._become_ready(nursery, state, service, sockets, tcp[2])
+                    await self._become_ready(nursery, state, service, sockets, tcp)
                     await trio.sleep_forever()
 
     def _load_state(self) -> _State:
@@ -203,19 +204,22 @@ class _Host:
             else None,
         )
 
-    def _udp_ports(self) -> tuple[int, int, int]:
+    def _udp_ports(self) -> tuple[int, ...]:
         base = self._settings.port
-        return base + 9, base + 10, base + 11
+        return (base + 9, base + 10, base + 11) if self._settings.gamestream else ()
 
-    def _tcp_ports(self) -> tuple[int, int, int]:
+    def _tcp_ports(self) -> tuple[int, ...]:
         base = self._settings.port
-        return base, base - 5, base + 21
+        return (base, base - 5, base + 21) if self._settings.gamestream else ()
+
+    def _native_ports(self) -> tuple[int, ...]:
+        return (self._settings.native_port,) if self._settings.native else ()
 
     def _announce_start(self, reason: str) -> None:
         settings, report = self._settings, self._report
-        base = settings.port
         report(f"punktfunk {__version__}: {settings.name}, on {', '.join(self._bind)}")
-        report(f"ports: TCP {base - 5} {base} {base + 21}, UDP {base + 9} {base + 10} {base + 11}")
+        tcp, udp = sorted(self._tcp_ports()), (*self._udp_ports(), *self._native_ports())
+        report(f"ports: TCP {' '.join(map(str, tcp)) or 'none'}, UDP {' '.join(map(str, udp))}")
         assert self._backend is not None
         report(f"display: {self._backend.name} ({reason})")
 
@@ -233,8 +237,9 @@ class _Host:
     ) -> None:
         announcer = PairingAnnouncer(self._report)
         desk = PairingDesk(state.identity, state.book, notify=announcer.note)
-        app = make_app(service, desk, state.book)
-        nursery.start_soon(serve_http, app, tcp[0], tcp[1], build_server_context(state.identity))
+        if tcp:
+            app = make_app(service, desk, state.book)
+            nursery.start_soon(serve_http, app, tcp[0], tcp[1], build_server_context(state.identity))
         lab = LabDesk(lambda: self._sessions.video if self._sessions is not None else None)
         native = state.door.verbs if state.door is not None else switched_off()
         admin = AdminDesk(self, desk, state.book, state.catalogue, lab, native)
@@ -248,7 +253,7 @@ class _Host:
         state: _State,
         service: GameStreamService,
         sockets: Sequence[Sequence[BoundSocket]],
-        rtsp: Sequence[trio.SocketListener],
+        tcp: Sequence[Sequence[trio.SocketListener]],
     ) -> None:
         """Find encoders, warm the kernels, then let sessions begin."""
         settings, report, readiness = self._settings, self._report, self._readiness
@@ -256,22 +261,45 @@ class _Host:
             preparing.start_soon(nursery.start, partial(warm_kernels, readiness, report))
             encoders = await choose_encoders(settings, report)
         assert self._backend is not None
+        realtime = RealtimePlan(sending_cpu(settings.realtime_cpu), settings.realtime_priority)
+        if self._native is not None:
+            begin_sessions(
+                nursery, self._native, settings, self._backend, state.catalogue, encoders, realtime, report
+            )
+        if settings.gamestream:
+            await self._begin_gamestream(nursery, state, service, sockets, tcp[2], encoders, realtime)
+        readiness.ready.set()
+        chosen = ["Moonlight"] * settings.gamestream + ["punktfunk connect"] * settings.native
+        report(f"ready: choose this host in {' or '.join(chosen)}")
+
+    async def _begin_gamestream(
+        self,
+        nursery: trio.Nursery,
+        state: _State,
+        service: GameStreamService,
+        sockets: Sequence[Sequence[BoundSocket]],
+        rtsp: Sequence[trio.SocketListener],
+        encoders: Mapping[Codec, str],
+        realtime: RealtimePlan,
+    ) -> None:
+        settings, report = self._settings, self._report
+        assert self._backend is not None
         offer = HostOffer(
             encoders=encoders,
             fec_percent=settings.fec_percent,
             pacing=Pacing(settings.pacing),
             encryption=settings.encryption,
-            realtime=RealtimePlan(sending_cpu(settings.realtime_cpu), settings.realtime_priority),
+            realtime=realtime,
         )
         rules = SessionRules(
             offer=offer,
             sound=sound(settings.audio, self._backend.name),
-            ports=MediaPorts(*self._udp_ports()),
+            ports=MediaPorts(settings.port + 9, settings.port + 10, settings.port + 11),
             takeover=settings.session_takeover,
         )
         means = Means(
             backend=self._backend,
-            planes=await _open_planes(nursery, sockets),
+            planes=await open_planes(nursery, sockets),
             realtime=offer.realtime,
             resume_timeout_s=settings.resume_timeout_s,
             log_folder=settings.state,
@@ -279,42 +307,26 @@ class _Host:
         )
         sessions = Sessions(state.catalogue, rules, means)
         nursery.start_soon(sessions.serve)
-        _open_rtsp(nursery, sessions, rtsp)
+        open_rtsp(nursery, sessions, rtsp)
         self._sessions = service.sessions = sessions
         service.codec_modes = codec_modes(offer)
-        readiness.ready.set()
-        report("ready: choose this host in Moonlight")
+
+    async def _open_native(
+        self, nursery: trio.Nursery, door: NativeDoor, sockets: Sequence[BoundSocket]
+    ) -> None:
+        count = self._settings.native_sessions
+        self._native = NativeService(door.identity, door.front, self._readiness, session_count=count)
+        await nursery.start(self._native.run, sockets)
 
     def _announced(self, state: _State) -> Any:
         settings, host_id = self._settings, state.identity.host_id
         if not settings.discovery:
             return nullcontext()
-        services = [Service(GAMESTREAM, settings.port)]
+        services = [Service(GAMESTREAM, settings.port)] * settings.gamestream
         if state.door is not None:
             fingerprint, is_open = state.door.identity.fingerprint, settings.native_open
             services.append(native_service(settings.native_port, fingerprint, host_id, open_host=is_open))
         return announced(settings.name, host_id, services, self._bind)
-
-
-async def _open_planes(nursery: trio.Nursery, sockets: Sequence[Sequence[BoundSocket]]) -> Planes:
-    """Serve the planes on their sockets: video, control, audio, as :meth:`_Host._udp_ports` orders them."""
-    video, control, audio = MediaPlane("video", sockets[0]), ControlPlane(), MediaPlane("audio", sockets[2])
-    nursery.start_soon(video.run)
-    nursery.start_soon(audio.run)
-    for bound in sockets[1]:
-        machine = EnetHost(HostConfig(), secrets.token_bytes, control.admits)
-        await nursery.start(control.serve, machine, bound.socket)
-    return Planes(video, audio, control)
-
-
-def _open_rtsp(nursery: trio.Nursery, sessions: Sessions, listeners: Sequence[trio.SocketListener]) -> None:
-    complaints = Complaints(logger)
-    nursery.start_soon(
-        partial(serve_gated, name="rtsp", complaints=complaints),
-        listeners,
-        partial(serve_connection, find=sessions.pending_for, complaints=complaints),
-        ConnectionGate(total=RTSP_CONNECTIONS, per_address=RTSP_CONNECTIONS_PER_ADDRESS),
-    )
 
 
 @contextmanager

@@ -251,7 +251,7 @@ class Pipeline:
             worker.join(time.monotonic_ns() + DRAIN_NS)
             if worker.is_alive():
                 raise PipelineFailed("pf-send did not stop for another to take its place")
-            sender.continue_from(old.position)
+            sender.continue_from(old.position, mid_stream=old.has_begun)
             if self._destination:
                 sender.set_destination(*self._destination)
             self._workers.remove(worker)

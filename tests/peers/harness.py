@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any, Self
 
 HERE = Path(__file__).parent
-OFFSETS_TCP, OFFSETS_UDP = (-5, 0, 21), (9, 10, 11)
+OFFSETS_TCP, OFFSETS_UDP = (-5, 0, 21), (9, 10, 11, 12)
+NATIVE_OFFSET = 12
 READY = "ready:"
 
 
 def free_base_port(*addresses: str) -> int:
-    """A base whose six ports are free on every address."""
+    """A base whose seven ports are free on every address."""
     for _ in range(100):
         base = random.randrange(20000, 32000)
         with contextlib.ExitStack() as stack:
@@ -95,6 +96,7 @@ class Host:
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("PUNKTFUNK_")},
             "PUNKTFUNK_DISCOVERY": "false",
+            "PUNKTFUNK_NATIVE_PORT": str(self.port + NATIVE_OFFSET),
             "PUNKTFUNK_CONFIG": str(folder / "config.toml"),
             **environment,
         }

@@ -244,7 +244,7 @@ def _codec(hello: Hello, offer: NativeOffer) -> tuple[CodecBit, Codec]:
         names = ", ".join(codec.value for codec in offer.encoders) or "nothing"
         raise TurnedAway(
             CloseCode.SETUP_FAILED,
-            f"This host encodes {names}, and the client decodes none of it. Switch on H.264 in the client, or "
+            f"This host encodes {names}, and the client decodes none of it. Switch on H.264 there, or "
             "software HEVC or AV1 in the host's settings.",
         )
     return picked, _CODECS[picked]

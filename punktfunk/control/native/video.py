@@ -17,7 +17,16 @@ from punktfunk.control.native.negotiate import Agreement
 from punktfunk.control.pipelines import start_threads, stop_threads, watch
 from punktfunk.control.problems import worded
 from punktfunk.errors import EnvironmentProblem, PipelineFailed
-from punktfunk.plan import FrameSource, Mode, NativeSendPlan, Pacing, RealtimePlan, StreamPosition, VideoPlan
+from punktfunk.plan import (
+    FrameSource,
+    Mode,
+    NativeSendPlan,
+    Pacing,
+    PreparedSource,
+    RealtimePlan,
+    StreamPosition,
+    VideoPlan,
+)
 from punktfunk.realtime import Pipeline
 
 if TYPE_CHECKING:
@@ -32,11 +41,15 @@ BITRATE_STEP_PERCENT: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """How a rebuild went: the mode that is live now, how long nothing was sent, and what went wrong."""
+    """How a build went: the mode that is live now, how long nothing was sent, and what went wrong.
+
+    ``first`` is that of the session's first pictures.
+    """
 
     mode: Mode
     gap_ns: int
     problem: str = ""
+    first: bool = False
 
 
 class Watcher(Protocol):
@@ -46,7 +59,7 @@ class Watcher(Protocol):
         """Take what left since the last call."""
 
     async def rebuilt(self, outcome: Rebuilt) -> None:
-        """Take the outcome of a rebuild."""
+        """Take the outcome of a build."""
 
 
 MakePipeline = Callable[[VideoPlan, int], Pipeline]
@@ -139,32 +152,39 @@ class Video:
     # -- life
 
     async def run(self, source: FrameSource) -> None:
-        """Stream until cancelled. Raises PipelineFailed or EnvironmentProblem when it cannot go on."""
+        """Stream until cancelled, first ``source``, then what is shown.
+
+        Raises PipelineFailed or EnvironmentProblem when it cannot go on.
+        """
         current: Pipeline | None = None
         upcoming: Pipeline | None = None
         position: StreamPosition | None = None
+        shown: FrameSource | None = None
         try:
             while True:
-                before, began_ns = self.mode, 0
+                began_ns = 0
                 upcoming = self._make_pipeline(self._plan(source), self._socket_fd)
                 try:
                     await start_threads(upcoming.prepare)
                 except (EnvironmentProblem, PipelineFailed) as problem:
-                    if current is None:
+                    if current is None or is_filler(shown):
                         raise
                     await stop_threads(upcoming)
                     upcoming = None
-                    await self._watcher.rebuilt(Rebuilt(before, 0, worded(problem)))
+                    await self._watcher.rebuilt(Rebuilt(self.mode, 0, worded(problem)))
                 else:
                     if current is not None:
                         began_ns = trio_now_ns()
                         self.pipeline = None
                         await stop_threads(current)
                         position = current.position
+                    resumed = current is not None and not is_filler(shown)
                     current, upcoming = upcoming, None
                     await self._begin(current, source, position)
-                    if began_ns:
-                        await self._watcher.rebuilt(Rebuilt(self.mode, trio_now_ns() - began_ns))
+                    shown = source
+                    if not is_filler(source):
+                        gap_ns = trio_now_ns() - began_ns if resumed else 0
+                        await self._watcher.rebuilt(Rebuilt(self.mode, gap_ns, first=not resumed))
                 source = await self._until_change(current)
         finally:
             self.pipeline = None
@@ -208,6 +228,16 @@ class Video:
         return self._agreement.send_plan(
             mode, shard_bytes=self.shard_bytes, pacing=self.pacing, budget_kbps=self.budget_kbps
         )
+
+
+def filler(mode: Mode) -> PreparedSource:
+    """Make a source of nothing: the way to the client stands, probes can be served, no picture comes."""
+    return PreparedSource(mode, ())
+
+
+def is_filler(source: FrameSource | None) -> bool:
+    """Tell whether this is the source of nothing."""
+    return isinstance(source, PreparedSource) and not source.units
 
 
 def trio_now_ns() -> int:

@@ -1,4 +1,7 @@
-"""The body of pf-encode where nothing is encoded: units made before are replayed at the mode's rate."""
+"""The body of pf-encode where nothing is encoded: units made before are replayed at the mode's rate.
+
+Without any unit nothing is sent but filler, see ``NativeSender.fill``.
+"""
 
 import threading
 import time
@@ -26,8 +29,8 @@ class PreparedLoop:
     def run(self) -> None:
         """Replay until told to stop."""
         interval_ns = self._source.mode.frame_interval_ns
-        while not self._orders.sending:
-            if self._ended.wait(0.001):
+        while not self._orders.sending or not self._source.units:
+            if self._ended.wait(0.001 if self._source.units else _SLICE_S):
                 return
         due_ns = time.monotonic_ns()
         while not self._ended.is_set():

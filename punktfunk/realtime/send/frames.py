@@ -101,6 +101,7 @@ class FrameSender:
         self._messages = aligned_words(udp.MESSAGE_WORD_COUNT)
         self._frame = aligned_words(layout.FRAME_WORD_COUNT)
         self._destination: bytes | None = None
+        self._mid_stream = False
         self._departures = txtime.TxTime(useful=False, reason="frames are not paced")
         self._pushed_count = self._oversize_count = 0
         self._asked_by_push = self._asked_by_control = self._answered_count = 0
@@ -216,7 +217,7 @@ class FrameSender:
         address = _socket_address(host, port, family, flowinfo, scope_id)
         if address == self._destination:
             return
-        if self._destination is None:
+        if self._destination is None and not self._mid_stream:
             self._asked_by_control += 1
         self._destination = address
         words = np.zeros(layout.DESTINATION_WORD_COUNT, np.int64)

@@ -157,12 +157,23 @@ class NativeSender(FrameSender):
         step_ns = datagram_bits * 1_000_000_000 // rate_bps if rate_bps else 0
         post_word(self._pace, layout.PACE_STEP_NS, step_ns)
 
-    def continue_from(self, position: StreamPosition) -> None:
-        """Go on with another sender's numbers. Before ``run`` and the first frame only."""
+    def continue_from(self, position: StreamPosition, *, mid_stream: bool = False) -> None:
+        """Go on with another sender's numbers. Before ``run``, the first frame and the destination only.
+
+        ``mid_stream``: frames go on too, so that none is asked to be an IDR, nor dropped as it is none.
+        """
+        if mid_stream:
+            self._words[layout.WORD_FIRST_SEQUENCE] = self._pushed_count + 1
+        self._mid_stream = mid_stream
         self._words[layout.WORD_FIRST_FRAME_INDEX] = position.frame_index
         self._words[layout.WORD_DATAGRAM_SEQUENCE] = position.sequence
         self._words[layout.WORD_STREAM_SEQUENCE] = position.stream_sequence
         self._filler_first, self._filler_count = position.filler_index, 0
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the client has had a frame to begin with."""
+        return int(self._words[layout.WORD_FIRST_SEQUENCE]) >= 0
 
     @property
     def position(self) -> StreamPosition:

@@ -1,0 +1,55 @@
+"""The service of punktfunk/1, made ready: what the settings and the machine mean for its sessions."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from punktfunk.control.apps import Catalogue
+from punktfunk.control.displays.base import DisplayBackend
+from punktfunk.control.native.desks import DeskMeans, Desks
+from punktfunk.control.native.negotiate import NativeOffer
+from punktfunk.control.native.service import NativeService
+from punktfunk.control.native.session import SessionMeans
+from punktfunk.plan import Codec, Pacing, RealtimePlan
+from punktfunk.realtime import runnable_seals
+from punktfunk.wire.native.capabilities import CompositorKind
+
+if TYPE_CHECKING:
+    from punktfunk.config import Settings
+
+_COMPOSITORS: Final = {"attach": CompositorKind.WLROOTS, "sway": CompositorKind.WLROOTS}
+
+
+def _load_engine() -> type[object]:
+    """Load what the first session would wait half a second for."""
+    from punktfunk import realtime
+
+    return realtime.NativeSender
+
+
+def begin_sessions(
+    nursery: trio.Nursery,
+    service: NativeService,
+    settings: "Settings",
+    backend: DisplayBackend,
+    catalogue: Catalogue,
+    encoders: Mapping[Codec, str],
+    realtime: RealtimePlan,
+    report: Callable[[str], None],
+) -> None:
+    """Let sessions begin. ``nursery`` owns the displays of all clients."""
+    offer = NativeOffer(
+        encoders=encoders,
+        fec_percent=settings.native_fec_percent,
+        pacing=Pacing.CAPPED if settings.native_pacing == "auto" else Pacing(settings.native_pacing),
+        forced_pacing=settings.native_pacing != "auto",
+        cipher=settings.native_cipher,
+        aes_is_fast=runnable_seals()[0] != "evp",
+        compositor=_COMPOSITORS.get(backend.name, CompositorKind.AUTO),
+        realtime=realtime,
+    )
+    desks = Desks(DeskMeans(backend, catalogue, settings.resume_timeout_s, settings.state, report))
+    nursery.start_soon(desks.serve)
+    nursery.start_soon(trio.to_thread.run_sync, _load_engine)
+    service.means = SessionMeans(offer, desks, report)
