@@ -72,6 +72,7 @@ class VideoReceiver:
         """What the system lets wait in the socket."""
         self._failures = Failures()
         self._worker: Worker | None = None
+        self._over = True  # no thread runs; the thread itself says so while it is still alive
         self._placement: Placement | None = None
         self._popping = threading.Lock()  # ``stop`` closes what a ``pop`` in another thread may wait on
         self._flush_count = 0
@@ -86,6 +87,7 @@ class VideoReceiver:
     def start(self) -> None:
         """Start ``pf-receive`` and promote it, which may take two seconds."""
         self._worker = Worker("pf-receive", self._run, self._failures, self._wake)
+        self._over = False
         self._worker.start()
         self._placement = promote("pf-receive", self._worker.native_id, self._realtime, RealtimeKit())
 
@@ -95,7 +97,8 @@ class VideoReceiver:
             raise PipelineFailed(f"pf-receive stopped: {_EXITS.get(code, f'kernel code {code}')}")
 
     def _wake(self) -> None:
-        """Let whoever waits for a frame look again."""
+        """Let whoever waits for a frame look a last time."""
+        self._over = True
         os.eventfd_write(self.event_fd, 1)
 
     def placement(self) -> Placement | None:
@@ -121,7 +124,7 @@ class VideoReceiver:
             if frame is None and failed:
                 raise failed
             left_ns = deadline_ns - time.monotonic_ns()
-            if frame or left_ns <= 0 or not (self._worker and self._worker.is_alive()):
+            if frame or left_ns <= 0 or self._over:
                 return frame
             poll = select.poll()
             poll.register(self.event_fd, select.POLLIN)
