@@ -17,17 +17,18 @@ A server and a client::
         await control.send_all(hello)
         connection.close(0x51, "goodbye")
 
-Who the other side is: ``connection.peer_fingerprint``, the SHA-256 of its certificate in hex, None for a client
-without one. It has proved to hold the key; whether that means anything is the caller's decision.
+Who the other side is: ``connection.peer_fingerprint``, the SHA-256 of its certificate in hex, None for a
+client without one. It has proved to hold the key; whether that means anything is the caller's decision.
 
 Streams are reliable and wait: `QuicStream.send_all` until the peer takes more, `receive_some` until there is
 something. Datagrams never wait: `QuicConnection.send_datagram` refuses what is larger than
 ``datagram_bytes_max``, and both queues drop the oldest and count it.
 
 How it ends: ``close(code, text)`` here or there, a breach of QUIC's rules, or eight seconds of silence. Every
-wait then raises `QuicClosed`, whose ``reason`` says who, which code and which text. What had arrived can still
-be read. A handler is not cancelled when its peer leaves: see `QuicConnection.raising_when_closed` for waits
-that the connection does not know of. What must arrive before a close: ``await stream.wait_delivered()``.
+wait then raises `QuicClosed`, whose ``reason`` says who, which code and which text. What had arrived can be
+read all the same. A handler is not cancelled when its peer leaves: see `QuicConnection.raising_when_closed`
+for waits that the connection does not know of. What must arrive before a close needs
+``await stream.wait_delivered()``.
 
 A peer's address may change at any time (a phone that leaves Wi-Fi); ``remote_address`` follows it.
 

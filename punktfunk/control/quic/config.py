@@ -56,9 +56,11 @@ class QuicConfig:
     """Per IPv4 address or IPv6 /64."""
     handshakes_max: int = 128
     """Unfinished handshakes; beyond, the oldest is forgotten."""
+    lanes_max: int = 64
+    """Connections with a receive buffer of their own, which no flood fills."""
     retry_above: int = 16
     """With so many unfinished handshakes a new client must first prove its address (Retry)."""
-    handshakes_per_s: float = 60.0
+    handshakes_per_s: float = 30.0
     """Begun in the long run; one address has half of them. Whoever is connected must not notice a flood."""
     retries_per_s: float = 400.0
     """Stateless answers to strangers."""

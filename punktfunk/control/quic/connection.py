@@ -55,13 +55,13 @@ class QuicConnection:
     @property
     def remote_address(self) -> tuple[str, int]:
         """The peer's address now; it changes when the peer moves to another network."""
-        path = self._path()
+        path = self.path()
         return shown(path.host, path.port)
 
     @property
     def local_address(self) -> tuple[str, int]:
         """Our address as the peer reached it, and our port."""
-        return shown(self._path().local, self._local_port)
+        return shown(self.path().local, self._local_port)
 
     @property
     def round_trip_ns(self) -> int | None:
@@ -260,7 +260,8 @@ class QuicConnection:
         timed_out = not application and text == _IDLE
         return CloseReason(code, text, by_peer=core.is_draining, timed_out=timed_out, application=application)
 
-    def _path(self) -> Path:
+    def path(self) -> Path:
+        """Return the way to the peer now."""
         path: Path | None = self.link.core.get_peer_address()
         return path or self._first_path
 

@@ -1,7 +1,7 @@
 """The sockets of one side: who a datagram is for, and who wants something sent.
 
 Datagrams are taken in batches; each connection that one touched then tells its events and sends once. A pause
-follows a full batch that brought nothing good, so that a flood leaves the loop to others.
+follows a full batch of strangers' packets, so that a flood leaves the loop to others.
 """
 
 import socket
@@ -16,6 +16,7 @@ from punktfunk.control.quic.link import Link
 from punktfunk.control.quic.paths import DatagramSocket, Path
 
 BATCH_COUNT: Final = 64
+FLOOD_BATCH_COUNT: Final = 16
 FLOOD_PAUSE_S: Final = 0.001
 ERROR_PAUSE_S: Final = 0.05
 CLOSING_BOUND_S: Final = 0.5
@@ -62,6 +63,15 @@ class Endpoint:
             for each in self.sockets:
                 nursery.start_soon(self._receive, each)
 
+    async def run_lane(self, path: Path) -> None:
+        """Receive what comes on this path by a socket of its own, until cancelled, where that is possible."""
+        lane = self.sockets[path.socket_index].lane_to(path)
+        if lane is None:
+            await trio.lowlevel.checkpoint()
+            return
+        with lane.socket:
+            await self._receive(lane)
+
     async def linger(self, links: Iterable[Link]) -> None:
         """Repeat the goodbyes of closed links until they are over or `CLOSING_BOUND_S` has passed."""
         with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSING_BOUND_S):
@@ -83,31 +93,38 @@ class Endpoint:
 
     async def _receive(self, source: DatagramSocket) -> None:
         fruitless_count = 0
+        count_max = BATCH_COUNT
         while True:
             await trio.lowlevel.wait_readable(source.socket)
-            count, good_count = self._take_batch(source)
+            count, stranger_count = self._take_batch(source, count_max)
             fruitless_count = 0 if count else fruitless_count + 1
+            is_flood = count == count_max and stranger_count > count // 2
+            count_max = FLOOD_BATCH_COUNT if is_flood else BATCH_COUNT
             if fruitless_count > 1:
                 await trio.sleep(ERROR_PAUSE_S)
-            elif count == BATCH_COUNT and good_count < BATCH_COUNT // 4:
+            elif is_flood:
                 await trio.sleep(FLOOD_PAUSE_S)
 
-    def _take_batch(self, source: DatagramSocket) -> tuple[int, int]:
-        """Take what is there; return how many datagrams there were, and how many of a known connection."""
+    def _take_batch(self, source: DatagramSocket, count_max: int) -> tuple[int, int]:
+        """Take what is there; return how many datagrams there were, and how many of no known connection."""
         touched: dict[Link, None] = {}
-        count = good_count = 0
-        for item in source.receive(BATCH_COUNT):
+        count = stranger_count = 0
+        routes_before = len(self.routes)
+        for item in source.receive(count_max):
             if item is None:
                 continue
             data, path = item
             count += 1
             link = self._link_of(data, path)
-            if link is not None:
-                good_count += 1
+            if link is None:
+                stranger_count += 1
+            else:
                 touched[link] = None
+            if len(self.routes) > routes_before:
+                break  # a new handshake took milliseconds: others may have their turn
         for link in touched:
             link.settle()
-        return count, good_count
+        return count, stranger_count
 
     def _link_of(self, data: bytes, path: Path) -> Link | None:
         now_s = trio.current_time()

@@ -75,6 +75,29 @@ class DatagramSocket:
         elif self._asks_local:
             self.socket.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
 
+    def lane_to(self, path: Path) -> "DatagramSocket | None":
+        """Open a socket for what this one peer sends; None where the system has no such thing.
+
+        The kernel prefers a connected socket, and it has a buffer of its own: strangers who fill the common
+        one cannot push out the packets of those who are connected. Everything is sent by the common socket.
+        """
+        if not _LINUX or not path.local:
+            return None
+        address = (path.host, path.port, path.flow, path.scope)
+        lane = socket.socket(self.socket.family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        try:
+            if self._is_six:
+                lane.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            for each in (self.socket, lane):  # both must agree; other users' processes still cannot join
+                each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            lane.bind((path.local, self.port, 0, path.scope) if self._is_six else (path.local, self.port))
+            lane.connect(address if self._is_six else address[:2])
+        except OSError as error:
+            lane.close()
+            self._count("lane", error)
+            return None
+        return DatagramSocket(lane, self._index, counters=self._counters, local=path.local)
+
     def path_to(self, address: tuple[Any, ...]) -> Path:
         """Return the path to a peer that has not sent anything yet."""
         return self._path(address, self._local)

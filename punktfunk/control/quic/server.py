@@ -52,6 +52,7 @@ class QuicServer:
         self.newcomers: list[QuicConnection] = []
         self.newcomer_came = trio.Event()
         self.is_closing = False
+        self._lane_count = 0
         self._config = config
         self._configuration = build_configuration(config, is_client=False)
         self._tokens = QuicRetryTokenHandler()
@@ -60,6 +61,17 @@ class QuicServer:
     def connection_count(self) -> int:
         """How many connections there are, unfinished handshakes and closing ones included."""
         return len(self.admission)
+
+    async def run_lane(self, connection: QuicConnection) -> None:
+        """Receive the connection's packets by a socket of its own, as long as there are few such sockets."""
+        if self._lane_count >= self._config.lanes_max:
+            await trio.lowlevel.checkpoint()
+            return
+        self._lane_count += 1
+        try:
+            await self.endpoint.run_lane(connection.path())
+        finally:
+            self._lane_count -= 1
 
     def take_long_header(self, data: bytes, path: Path, now_s: float) -> Link | None:
         """Feed a packet of the handshake to its connection; make one for a first packet, if it may be."""
@@ -201,12 +213,14 @@ async def _serve_one(server: QuicServer, connection: QuicConnection, handler: Ha
         nursery.start_soon(connection.link.run_timers)
         await connection.established.wait()
         if connection.link.is_established and connection.closed_reason is None:
+            nursery.start_soon(server.run_lane, connection)
             await _handle(server, connection, handler)
         elif not connection.link.is_established:
             reason, peer = connection.closed_reason, connection.remote_address[0]
             server.complaints.note("quic-handshake", peer=peer, reason=reason)
         connection.close()
         await connection.link.ended.wait()
+        nursery.cancel_scope.cancel()
     server.admission.leave(connection.link)
 
 

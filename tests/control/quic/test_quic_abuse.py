@@ -19,7 +19,7 @@ from punktfunk.control.quic.config import build_configuration
 from punktfunk.control.quic.core import Core, parse_header
 from punktfunk.control.quic.paths import Path
 from punktfunk.control.quic.server import QuicServer
-from punktfunk.control.sockets import BoundSocket
+from punktfunk.control.sockets import BoundSocket, has_ipv6
 
 PATH = Path("192.0.2.7", 4000, 0, 0, "127.0.0.1", 0)
 
@@ -181,7 +181,7 @@ def test_handshakes_have_a_rate_for_each_address_and_for_all(world):
     begun = 0
     for step in range(1000):
         begun += admission.may_handshake("192.0.2.1", 5 + step / 100)
-    assert 300 <= begun <= 310  # half of everybody's
+    assert 300 <= begun <= 310  # half of everybody's 60
     assert admission.may_handshake("192.0.2.2", 15.0)
     for number in range(3000):
         admission.may_handshake(f"2001:db8:{number:x}::1", 15.0)
@@ -249,6 +249,45 @@ async def test_a_connected_client_does_not_notice_floods(autojump_clock):
         assert counters["retry"] > 10
         assert counters["malformed"] + counters["too_small"] + counters["unknown_connection"] > 300
         assert client.closed_reason is None
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "::"])
+@pytest.mark.trio
+async def test_a_full_common_socket_loses_no_packet_of_a_connected_client(autojump_clock, address):
+    if ":" in address and not has_ipv6():
+        pytest.skip("no IPv6 here")
+    async with (
+        serving(echo, addresses=(address,)) as host,
+        connect_quic("127.0.0.1", host.port, client_config()) as client,
+    ):
+        await trio.sleep(0.1)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            for number in range(5):
+                for _ in range(4000):  # more than any receive buffer holds
+                    stranger.sendto(bytes(1200), ("127.0.0.1", host.port))
+                client.send_datagram(bytes([number]))
+                client.link.flush()
+                assert await client.receive_datagrams() == [bytes([number])]
+        assert not [name for name in host.server.endpoint.counters if name.startswith("lane")]
+        assert host.server.endpoint.counters["unknown_connection"] < 20_000  # so the buffer was full
+
+
+@pytest.mark.trio
+async def test_there_are_only_so_many_sockets_of_their_own(autojump_clock):
+    config = client_config()
+    async with (
+        serving(echo, lanes_max=1) as host,
+        connect_quic("127.0.0.1", host.port, config) as one,
+        connect_quic("127.0.0.1", host.port, config) as two,
+    ):
+        for client in (one, two):
+            client.send_datagram(b"x")
+            assert await client.receive_datagrams() == [b"x"]
+        assert host.server._lane_count == 1
+        one.close()
+        two.close()
+        await trio.sleep(3)
+        assert host.server._lane_count == 0
 
 
 @pytest.mark.trio
