@@ -98,6 +98,9 @@ class Settings(_Frozen):
     native_cipher: Literal["auto", "aes", "chacha20"] = Field(
         default="auto", description="what seals punktfunk/1's video; auto is AES where the CPU has it"
     )
+    native_pcm: Flag = Field(
+        default=True, description="let punktfunk/1 clients have uncompressed sound where the line is fast"
+    )
     gamestream: Flag = Field(default=True, description="serve Moonlight clients by GameStream")
     state: Folder = Field(
         default_factory=paths.default_state_folder,

@@ -14,7 +14,10 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+if TYPE_CHECKING:
+    from punktfunk.realtime import SentFrame
 
 FORMAT: Final = "punktfunk-flight"
 VERSION: Final = 1
@@ -31,19 +34,6 @@ USUAL_FRAMES: Final = 1 << 15
 _PATCHED_FRAMES: Final = 256
 _CPU_FIELD: Final = 36  # of /proc/self/task/N/stat, counted behind the name in brackets
 _CPU_EVERY: Final = 8
-
-
-class Sent(Protocol):
-    """What a host knows of a frame that has left: ``realtime.SentFrame``."""
-
-    pts_ns: int
-    captured_ns: int
-    begun_ns: int
-    encoded_ns: int
-    first_ns: int
-    last_ns: int
-    frame_bytes: int
-    datagram_count: int
 
 
 class Received(Protocol):
@@ -138,7 +128,7 @@ class HostFlight:
         self._ring = FlightRing(HOST_COLUMNS, frame_count)
         self._cpu = _Cpu()
 
-    def note_sent(self, frames: Iterable[Sent], *, parity_percent: int, send_thread: int = -1) -> None:
+    def note_sent(self, frames: Iterable["SentFrame"], *, parity_percent: int, send_thread: int = -1) -> None:
         """Note frames that have left. ``send_thread`` is pf-send's native id, for its CPU."""
         for frame in frames:
             self._ring.append((

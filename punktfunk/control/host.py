@@ -27,6 +27,7 @@ from punktfunk.control.discovery import GAMESTREAM, Service, announced
 from punktfunk.control.displays.base import DisplayBackend, choose_backend
 from punktfunk.control.displays.reclaim import reclaim
 from punktfunk.control.encoders import choose_encoders
+from punktfunk.control.flight_log import FlightLog
 from punktfunk.control.gamestream.http import make_app
 from punktfunk.control.gamestream.http_server import serve_http
 from punktfunk.control.gamestream.negotiate import HostOffer, codec_modes
@@ -126,6 +127,7 @@ class _Host:
         self._sessions: Sessions | None = None
         self._backend: DisplayBackend | None = None
         self._native: NativeService | None = None
+        self._flights = FlightLog()
 
     # -- admin.AdminHost
 
@@ -183,8 +185,7 @@ class _Host:
                 )
                 self._announce_start(reason)
                 nursery = await stack.enter_async_context(_quiet_nursery())
-                service = self._service(state)
-                await self._open_listeners(nursery, state, service, tcp)
+                await self._open_listeners(nursery, state, service := self._service(state), tcp)
                 if state.door is not None:
                     await self._open_native(nursery, state.door, quic[0])
                 # Found by clients at once: whoever starts an app too early is told what the host waits for.
@@ -240,9 +241,9 @@ class _Host:
         if tcp:
             app = make_app(service, desk, state.book)
             nursery.start_soon(serve_http, app, tcp[0], tcp[1], build_server_context(state.identity))
-        lab = LabDesk(lambda: self._sessions.video if self._sessions is not None else None)
-        native = state.door.verbs if state.door is not None else switched_off()
-        admin = AdminDesk(self, desk, state.book, state.catalogue, lab, native)
+        lab = LabDesk(lambda: self._sessions.video if self._sessions else None)
+        more = (state.door.verbs if state.door else switched_off()) | self._flights.verbs()
+        admin = AdminDesk(self, desk, state.book, state.catalogue, lab, more)
         await nursery.start(serve_admin, paths.admin_socket(self._settings.state), admin)
         nursery.start_soon(read_pins, sys.stdin, admin, self._report)
         nursery.start_soon(end_expired, state.book, self.client_removed)
@@ -264,7 +265,8 @@ class _Host:
         realtime = RealtimePlan(sending_cpu(settings.realtime_cpu), settings.realtime_priority)
         if self._native is not None:
             begin_sessions(
-                nursery, self._native, settings, self._backend, state.catalogue, encoders, realtime, report
+                *(nursery, self._native, settings, self._backend, state.catalogue, encoders, realtime),
+                *(report, self._flights),
             )
         if settings.gamestream:
             await self._begin_gamestream(nursery, state, service, sockets, tcp[2], encoders, realtime)

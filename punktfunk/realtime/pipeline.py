@@ -291,6 +291,11 @@ class Pipeline:
         sender = self._current_sender()
         return sender.latencies() if sender else None
 
+    @property
+    def send_thread_id(self) -> int:
+        """The kernel's id of pf-send; -1 while it does not run."""
+        return self._send_worker.native_id if self._send_worker else -1
+
     def placements(self) -> list[Placement]:
         """Where and how the realtime thread runs, and why not better."""
         return list(self._placements)

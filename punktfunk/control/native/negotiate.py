@@ -14,6 +14,7 @@ from punktfunk.control.adapt.budget import clamp_kbps, encoder_bitrate
 from punktfunk.control.adapt.fec import INITIAL_PERCENT
 from punktfunk.control.native.refusal import TurnedAway
 from punktfunk.plan import (
+    AudioSource,
     Codec,
     ColourSpace,
     EncodePlan,
@@ -80,6 +81,8 @@ class NativeOffer:
     aes_is_fast: bool
     compositor: CompositorKind
     realtime: RealtimePlan
+    sound: AudioSource = AudioSource.SILENCE
+    pcm: bool = True
     management_port: int = 0
 
 

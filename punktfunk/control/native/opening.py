@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from punktfunk.control.apps import Catalogue
+from punktfunk.control.chosen import sound
 from punktfunk.control.displays.base import DisplayBackend
+from punktfunk.control.flight_log import FlightLog
 from punktfunk.control.native.desks import DeskMeans, Desks
 from punktfunk.control.native.negotiate import NativeOffer
 from punktfunk.control.native.service import NativeService
@@ -37,6 +39,7 @@ def begin_sessions(
     encoders: Mapping[Codec, str],
     realtime: RealtimePlan,
     report: Callable[[str], None],
+    flights: FlightLog,
 ) -> None:
     """Let sessions begin. ``nursery`` owns the displays of all clients."""
     offer = NativeOffer(
@@ -48,8 +51,10 @@ def begin_sessions(
         aes_is_fast=runnable_seals()[0] != "evp",
         compositor=_COMPOSITORS.get(backend.name, CompositorKind.AUTO),
         realtime=realtime,
+        sound=sound(settings.audio, backend.name),
+        pcm=settings.native_pcm,
     )
     desks = Desks(DeskMeans(backend, catalogue, settings.resume_timeout_s, settings.state, report))
     nursery.start_soon(desks.serve)
     nursery.start_soon(trio.to_thread.run_sync, _load_engine)
-    service.means = SessionMeans(offer, desks, report)
+    service.means = SessionMeans(offer, desks, report, flights)

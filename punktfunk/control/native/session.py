@@ -17,17 +17,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
+from punktfunk.control.adapt.budget import clamp_kbps
+from punktfunk.control.flight_log import FlightLog
 from punktfunk.control.native.admission import Admitted
+from punktfunk.control.native.audio import HostAudio
 from punktfunk.control.native.desks import Desks
 from punktfunk.control.native.facts import host_facts, route_mtu_bytes
 from punktfunk.control.native.hands import Hands
 from punktfunk.control.native.messages import MessageStream
-from punktfunk.control.native.negotiate import Agreement, AudioTerms, MediaPlace, NativeOffer, negotiate
+from punktfunk.control.native.microphone import Microphone
+from punktfunk.control.native.negotiate import Agreement, MediaPlace, NativeOffer, negotiate
 from punktfunk.control.native.probes import Probes
 from punktfunk.control.native.punch import MediaSocket
 from punktfunk.control.native.refusal import TurnedAway
 from punktfunk.control.native.shards import ShardSize, fitting_shard_bytes
 from punktfunk.control.native.showing import Parts, Show
+from punktfunk.control.native.sound_terms import agree_on_sound
 from punktfunk.control.native.steering import Steering, profile_of
 from punktfunk.control.native.transfers import decline_transfers
 from punktfunk.control.native.video import MakePipeline, Video
@@ -60,6 +65,7 @@ class SessionMeans:
     offer: NativeOffer
     desks: Desks
     report: Report
+    flights: FlightLog = field(default_factory=FlightLog)
     make_pipeline: MakePipeline = Pipeline
     random_bytes: Callable[[int], bytes] = field(default=secrets.token_bytes)
 
@@ -154,14 +160,20 @@ class Session:
                 self.admitted.hello,
                 self._means.offer,
                 MediaPlace(local, media.port),
-                AudioTerms(),
+                agree_on_sound(
+                    self.admitted.hello,
+                    clamp_kbps(self.admitted.hello.bitrate_kbps),
+                    connection.datagram_bytes_max,
+                    allow_pcm=self._means.offer.pcm,
+                ),
                 (access.grants, access.expires_in_s),
                 self._means.random_bytes,
             )
             start = await self._shake_hands(agreement)
             self._means.report(self._describe_start(agreement))
             parts = self._parts = self._assemble(agreement, start, media)
-            await self._stream(parts)
+            with self._means.flights.recording(self.admitted.name) as self._show.flight:
+                await self._stream(parts)
         finally:
             media.close()
 
@@ -178,7 +190,8 @@ class Session:
         means, access, hello = self._means, self.admitted.access, self.admitted.hello
         extensions = start.extensions or Extensions()
         local = self._connection.local_address[0]
-        hands = Hands(access, agreement.welcome.gamepad)
+        microphone = Microphone(self._voice.tell)
+        hands = Hands(access, agreement.welcome.gamepad, hear=microphone.hear)
         video = Video(
             agreement,
             media.socket.fileno(),
@@ -220,8 +233,15 @@ class Session:
             nursery.start_soon(decline_transfers, self._connection)
             if flags & DeliveryFlag.FACTS:
                 nursery.start_soon(self._say_facts, parts.media)
-            show = self._show.run_without if flags & DeliveryFlag.DIAGNOSTIC else self._show.run
-            nursery.start_soon(show, parts)
+            if flags & DeliveryFlag.DIAGNOSTIC:
+                nursery.start_soon(self._show.run_without, parts)
+            else:
+                nursery.start_soon(self._sound(parts.agreement).run)
+                nursery.start_soon(self._show.run, parts)
+
+    def _sound(self, agreement: Agreement) -> HostAudio:
+        source, voice = self._means.offer.sound, self._voice
+        return HostAudio(self._connection, agreement.audio, source, say=voice.say_in_time, tell=voice.tell)
 
     # -- tasks
 

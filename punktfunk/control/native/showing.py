@@ -30,6 +30,7 @@ from punktfunk.wire.native.datagrams import build_datagram
 from punktfunk.wire.native.handshake import Start
 
 if TYPE_CHECKING:
+    from punktfunk.control.flight import HostFlight
     from punktfunk.control.quic import QuicConnection
     from punktfunk.realtime import SentFrame
 
@@ -68,10 +69,12 @@ class Show:
         self._timed = bool(admitted.hello.video_caps & VideoCap.HOST_TIMING)
         self._built = trio.Event()
         self._steering: Steering | None = None
+        self._video: Video | None = None
+        self.flight: HostFlight | None = None
 
     async def run(self, parts: Parts) -> None:
         """Find the client's socket, make its display, then stream pictures and take input."""
-        self._steering = parts.steering
+        self._steering, self._video = parts.steering, parts.video
         video, hello, mode = parts.video, self._admitted.hello, parts.agreement.mode
         async with trio.open_nursery() as nursery:
             await parts.media.find_destination(parts.start.media_port)
@@ -178,6 +181,12 @@ class Show:
         self.frame_count += len(frames)
         if self._steering is not None:
             self._steering.frames_sent(frames)
+        if self.flight is not None and self._video is not None:
+            self.flight.note_sent(
+                frames,
+                parity_percent=self._video.fec_percent,
+                send_thread=self._video.send_thread_id,
+            )
         if self._timed:
             for frame in frames:
                 self._connection.send_datagram(build_datagram(timing_of(frame)))

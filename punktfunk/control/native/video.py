@@ -145,6 +145,11 @@ class Video:
         pipeline = self.pipeline
         return pipeline is not None and pipeline.fill(unit_bytes)
 
+    @property
+    def send_thread_id(self) -> int:
+        """The kernel's id of the sending thread; -1 while none runs."""
+        return self.pipeline.send_thread_id if self.pipeline is not None else -1
+
     def counters(self) -> dict[str, int]:
         """Every count of the pipeline that runs."""
         return self.pipeline.counters() if self.pipeline is not None else {}
