@@ -85,6 +85,10 @@ def connect(
         Path | None,
         typer.Option(metavar="FILE.mkv", help="Write what arrives, without encoding it again; no window."),
     ] = None,
+    flight: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.json", help="At the end write every frame's times, for why-late."),
+    ] = None,
     headless: Annotated[
         bool, typer.Option("--headless", help="No window: for tests and measurements.")
     ] = False,
@@ -96,9 +100,7 @@ def connect(
         bool,
         typer.Option("--verify", help="With --headless: decode, and check every frame of the test card."),
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="With --headless: print the report as JSON.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --headless: report JSON.")] = False,
     drop: Annotated[
         float,
         typer.Option(metavar="PERCENT", help="Throw away so many video packets on arrival, to see repairs."),
@@ -108,9 +110,9 @@ def connect(
     """Stream from a host into a window of this machine.
 
     The first time, either pair (run `punktfunk pair --native` on the host and give its four digits with
-    --pin), or just connect and let somebody approve this device there (`punktfunk clients approve`). From then
-    on the host's fingerprint is pinned: another machine in its place is refused. A dropped network is waited
-    for; the host keeps its display meanwhile.
+    --pin), or just connect and let somebody approve this device there (`punktfunk clients approve`). From
+    then on the host's fingerprint is pinned: another machine in its place is refused. A dropped network is
+    waited for; the host keeps its display meanwhile.
 
     \b
     Examples:
@@ -138,6 +140,7 @@ def connect(
         verify=verify,
         as_json=as_json,
         record=record,
+        flight=flight,
         loss_ppm=round(drop * 10_000),
         fullscreen=fullscreen,
         overlay=overlay,

@@ -43,6 +43,7 @@ class Wishes:
     verify: bool = False
     as_json: bool = False
     record: Path | None = None
+    flight: Path | None = None
     loss_ppm: int = 0
     fullscreen: bool = False
     overlay: bool = False
@@ -81,10 +82,24 @@ def connect(wishes: Wishes) -> bool:
     wishes = _checked(wishes)
     set_up_logging("warning", sys.stderr)
     connector = _connector(wishes)
-    if wishes.headless or wishes.record:
-        return _headless(wishes, connector)
-    _window(wishes, connector)
+    try:
+        if wishes.headless or wishes.record:
+            return _headless(wishes, connector)
+        _window(wishes, connector)
+    finally:
+        _write_flight(wishes.flight, connector)
     return True
+
+
+def _write_flight(path: Path | None, connector: Any) -> None:
+    if path is None or connector.flight is None:
+        return
+    try:
+        path.write_text(json.dumps(connector.flight.recording()), "utf-8")
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"cannot write {path}: {error.strerror}", hint="Name a file that you may write."
+        ) from error
 
 
 def _checked(wishes: Wishes) -> Wishes:
@@ -119,7 +134,7 @@ def _connector(wishes: Wishes) -> Any:
         target = replace(target, fingerprint=connecting.check_fingerprint(wishes.fingerprint))
     name = wishes.name or socket.gethostname() or "punktfunk"
     pin = wishes.pin
-    if pin == "":
+    if pin is None and target.fingerprint is None and sys.stdin.isatty():
         pin = _ask_pin(target.name)
     if pin is not None:
         target = _pair(target, identity, pin, name, known, wishes)
@@ -139,12 +154,9 @@ def _connector(wishes: Wishes) -> Any:
     return connecting.Connector(target, identity, options, known, wishes.say, discovery.look)
 
 
-def _ask_pin(host: str) -> str:
-    if not sys.stdin.isatty():
-        raise Misuse(
-            "--pin needs the four digits here", hint="Write --pin=1234: there is no terminal to ask."
-        )
-    return input(f"PIN that `punktfunk pair --native` shows on {printable(host)}: ")
+def _ask_pin(host: str) -> str | None:
+    print(f"{printable(host)} is new here. `punktfunk pair --native`, run on it, shows a PIN.")
+    return input("PIN (Enter to connect without, and be approved there): ").strip() or None
 
 
 def _pair(target: Any, identity: Any, pin: str, name: str, known: KnownHosts, wishes: Wishes) -> Any:

@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -18,6 +18,9 @@ from punktfunk.control.client.session import ClientSession, open_session
 from punktfunk.control.native.identity import NativeIdentity
 from punktfunk.errors import EnvironmentProblem, Misuse
 from punktfunk.wire.native.capabilities import DEFAULT_PORT
+
+if TYPE_CHECKING:
+    from punktfunk.control.flight import ClientFlight
 
 Look = Callable[[], list[FoundHost]]
 Report = Callable[[str], None]
@@ -127,6 +130,8 @@ class Connector:
         self._known = known
         self._report = report
         self._look = look
+        self.flight: ClientFlight | None = None
+        """What became of each frame of the last session; ``punktfunk why-late`` reads it."""
 
     @asynccontextmanager
     async def session(self) -> AsyncGenerator[ClientSession]:
@@ -139,6 +144,7 @@ class Connector:
                     raise
                 session = await stack.enter_async_context(self._open())
             await self._remember(session)
+            self.flight = session.frames.flight
             yield session
             self.options = replace(self.options, mode=session.mode)
 

@@ -122,6 +122,4 @@ def take_timing(session: "ClientSession", timing: HostTiming) -> None:
     session.timings[timing.pts_ns] = timing
     while len(session.timings) > TIMINGS_KEPT:
         session.timings.popitem(last=False)
-    if timing.encode_us is not None:
-        encode_ns = timing.encode_us * 1000
-        session.frames.windows(lambda windows: windows.on_host_timing(encode_ns))
+    session.frames.note_timing(timing)

@@ -77,7 +77,7 @@ _ENDINGS: Final[Mapping[int, _Ending]] = {
     ),
     CloseCode.ACCESS_EXPIRED: _Ending(
         "this device may no longer use {host}: its access expired or it was removed",
-        "Ask for access at the host (punktfunk clients grant), or pair again: punktfunk connect --pin.",
+        "Ask for access at the host (punktfunk clients grant), or pair again: punktfunk connect --pin PIN.",
     ),
     CloseCode.LAUNCH_NOT_ALLOWED: _Ending(
         "this device may not start programs on {host}",

@@ -11,29 +11,18 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Final
 
 from punktfunk.control.adapt.asks import Ask, KeyframeAsk
 from punktfunk.control.adapt.client_loss import ClientLoss
 from punktfunk.control.adapt.falling_behind import FallingBehind, Remedy
 from punktfunk.control.adapt.report_window import Report, ReportWindows, Totals
 from punktfunk.control.client.host_clock import HostClock
+from punktfunk.control.flight import ClientFlight, Received
+from punktfunk.wire.native.datagrams import HostTiming
 from punktfunk.wire.native.packet import USER_REPEATED
 
 LATENCIES_KEPT: Final = 1024
-
-
-class Frame(Protocol):
-    """What the desk reads of a received frame."""
-
-    @property
-    def frame_index(self) -> int: ...  # noqa: D102 -- the class says it
-    @property
-    def pts_ns(self) -> int: ...  # noqa: D102
-    @property
-    def user_flags(self) -> int: ...  # noqa: D102
-    @property
-    def complete_ns(self) -> int: ...  # noqa: D102
 
 
 class FrameDesk:
@@ -43,7 +32,12 @@ class FrameDesk:
     """
 
     def __init__(
-        self, windows: ReportWindows, clock: HostClock, completed_count: Callable[[], int], now_ns: int
+        self,
+        windows: ReportWindows,
+        clock: HostClock,
+        completed_count: Callable[[], int],
+        now_ns: int,
+        name: str = "session",
     ) -> None:
         self.event_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._lock = threading.Lock()
@@ -54,6 +48,9 @@ class FrameDesk:
         self._completed_count = completed_count
         self.frame_count = 0
         self._closed = False
+        self._host_ns = 0
+        self.flight = ClientFlight(name)
+        self.on_presented: Callable[[int, int], None] | None = None
         self._asks: list[Ask] = []
         self._remedies: list[Remedy] = []
         self.latencies_ns: deque[int] = deque(maxlen=LATENCIES_KEPT)
@@ -70,10 +67,13 @@ class FrameDesk:
             self._closed = True
             os.close(self.event_fd)
 
-    def arrived(self, frame: Frame) -> bool:
+    def arrived(self, frame: Received) -> bool:
         """Note a frame in the order of completion. False: it is older than one taken, leave it out."""
         now_ns = time.monotonic_ns()
         latency_ns = self._clock.latency_ns(frame.pts_ns, frame.complete_ns)
+        self.flight.note_taken(
+            frame, now_ns, offset_ns=self._clock.offset_ns, decode_thread=threading.get_native_id()
+        )
         with self._lock:
             self.frame_count += 1
             waiting_count = self._completed_count() - self.frame_count
@@ -82,14 +82,14 @@ class FrameDesk:
                 self.stale_count += 1
                 return False
             self.gap_count += verdict.gap
-            self._windows.on_frame(latency_ns, repeat=bool(frame.user_flags & USER_REPEATED))
+            self._windows.on_frame(self._way_ns(frame), repeat=bool(frame.user_flags & USER_REPEATED))
             if latency_ns is not None:
                 self.latencies_ns.append(latency_ns)
             self._note(verdict.ask)
             self._note_remedy(self._behind.on_frame(latency_ns, waiting_count, now_ns))
         return True
 
-    def decoded(self, frame: Frame, *, produced: bool, is_key: bool = False) -> bool:
+    def decoded(self, frame: Received, *, produced: bool, is_key: bool = False) -> bool:
         """Note what became of a frame. True: show its picture; False: keep the one that is on the screen."""
         now_ns = time.monotonic_ns()
         with self._lock:
@@ -98,14 +98,33 @@ class FrameDesk:
                 self._windows.on_decoded(now_ns - frame.complete_ns)
             shown = produced and not self._loss.frozen
             self.held_count += not shown
+        self.flight.note_decoded(frame.frame_index, now_ns, shown=shown)
         return shown
 
-    def presented(self, frame: Frame, presented_ns: int) -> None:
+    def presented(self, frame: Received, presented_ns: int) -> None:
         """Note that a picture is on the screen (CLOCK_MONOTONIC)."""
         with self._lock:
             self.presented_count += 1
             self.last_presented_ns = max(self.last_presented_ns, presented_ns)
             self.newest_presented = frame.frame_index
+        self.flight.note_presented(frame.frame_index, presented_ns)
+        if self.on_presented is not None:
+            self.on_presented(frame.frame_index, presented_ns)
+
+    def note_timing(self, timing: HostTiming) -> None:
+        """Take what the host says about a frame."""
+        with self._lock:
+            if timing.encode_us is not None:
+                self._windows.on_host_timing(timing.encode_us * 1000)
+            self._host_ns = (timing.host_us - (timing.pace_us or 0)) * 1000
+
+    def _way_ns(self, frame: Received) -> int | None:
+        """How long the first packet was on its way: queues change that, the size of a frame does not.
+
+        Before it left the frame was captured and encoded, for as long as the last one of which the host told.
+        """
+        latency_ns = self._clock.latency_ns(frame.pts_ns, frame.first_ns)
+        return None if latency_ns is None else max(0, latency_ns - self._host_ns)
 
     def request_keyframe(self) -> None:
         """Ask for a key frame whatever was asked before; the session's own wish."""

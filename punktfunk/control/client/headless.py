@@ -127,6 +127,8 @@ async def _inspect(
     finally:
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(reader.stop, JOIN_NS)
+        if wanted:
+            del inspector.rows[wanted:]  # what came while the thread ended
         _note(session, take)
     if problems:
         raise PunktfunkError(f"decoding stopped: {problems[0]}", hint="Try another codec: --codec h264.")

@@ -95,6 +95,7 @@ class ClientSession:
             self.clock,
             self._completed_count,
             time.monotonic_ns(),
+            host,
         )
         self._posted, self.to_send = trio.open_memory_channel[ControlMessage](POSTED_MAX)
         self._audio_came = trio.Event()
@@ -138,6 +139,7 @@ class ClientSession:
             "fec_percent": self._parity_percent(counters),
             "bitrate_kbps": self.bitrate_kbps,
             "rtt_ns": (self.connection.round_trip_ns or 0) if sync is None else sync.rtt_ns,
+            "clock_offset_ns": self.clock.offset_ns,
             "clock_rtt_ns": 0 if sync is None else sync.rtt_ns,
             "gap_frames": self.frames.gap_count,
             "held_frames": self.frames.held_count,

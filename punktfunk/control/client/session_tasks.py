@@ -41,6 +41,7 @@ _NS_PER_S: Final = 1_000_000_000
 LOOK_S: Final = 0.1
 """How often the receiver's count of given-up frames is looked at."""
 FLUSH_S: Final = 0.02
+SETTLED_S: Final = 3.0
 
 Task = Callable[["ClientSession"], Awaitable[None]]
 
@@ -117,7 +118,13 @@ async def measure_clock(session: "ClientSession") -> None:
 
 
 async def keep_clock(session: "ClientSession") -> None:
-    """Measure again every minute, and when frames seem late."""
+    """Measure again once the start is over, every minute, and when frames seem late.
+
+    The first rounds run while the host opens encoder and display, and say more about that than about clocks.
+    """
+    with trio.move_on_after(SETTLED_S):
+        await session.resync_wanted.wait()
+    session.resync_wanted.set()
     while (sync := session.clock.sync) is not None:
         wait_s = max(0, sync.due_ns - time.monotonic_ns()) / _NS_PER_S
         with trio.move_on_after(wait_s):

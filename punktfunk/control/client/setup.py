@@ -54,7 +54,7 @@ async def introduce(
     except trio.TooSlowError:
         raise ConnectionEnded(
             f"{host} did not let this device in within {options.patience_s:.0f} s",
-            hint="Approve it there (punktfunk clients pending), or pair: punktfunk connect --pin.",
+            hint="Approve it there (punktfunk clients pending), or pair: punktfunk connect --pin PIN.",
         ) from None
     if payload is None:
         raise await why_closed(connection, host)
