@@ -42,6 +42,8 @@ LOSS_PPM = 38  # datagrams of a million that are thrown away on purpose
 VIRTUAL = 39  # 1: frames are complete when their last packet says, not when the clock does
 LOG = 40  # address of rows of LOG_* words, 0 for none,
 LOG_ROWS = 41  # a power of two of them
+BUFFERS = 42  # address of MESSAGE_COUNT times MESSAGE_BYTES: messages land there and are opened there
+MESSAGES = 43  # address of room for the structures of the system call
 # The kernel's own.
 LOWEST = 48  # no slab below this one is free
 NEWEST_KNOWN = 49  # for video, then for probe filler

@@ -44,11 +44,11 @@ _recvmmsg = types.ExternalFunction(
 MESSAGE_COUNT = 32
 MESSAGE_BYTES = 65_536
 _GLUED_COUNT = 4  # messages for one call while they are glued: more would not stay in the cache
-MESSAGE_WORDS = 16  # of one message: struct mmsghdr here, and behind all of those the rest
-_HEADER_WORDS, _REST_WORDS = 8, 8
-_REST = MESSAGE_COUNT * _HEADER_WORDS  # struct iovec, then room for control messages
+MESSAGE_ROOM_BYTES = 128  # of one message: struct mmsghdr here, and behind all of those the rest
+_HEADER_BYTES, _REST_BYTES = 64, 64
+_REST = MESSAGE_COUNT * _HEADER_BYTES  # struct iovec, then room for control messages
 _LENGTH = 7  # word of struct mmsghdr
-_CONTROL, _CONTROL_BYTES = 2, 48
+_CONTROL, _CONTROL_BYTES = 16, 48
 _LOW = 0xFFFFFFFF
 _UDP_GRO = 17 | 104 << 32
 _MSG_DONTWAIT = 0x40
@@ -207,37 +207,35 @@ def forget(words: I64) -> int:
     return forget_frames(address_of(words)) if words.size >= at.RECEIVER_WORD_COUNT else int64(BAD_SIZE)
 
 
-@kernel("int64(int64[::1], int64, int64)")
-def _segment_bytes(messages: I64, place: int, control_bytes: int) -> int:
+@entry("int64(int64, int64)")
+def _segment_bytes(control: int, control_bytes: int) -> int:
     """Bytes of each datagram that the system glued into a message; 0 where it is one datagram."""
-    end = place + min(control_bytes, _CONTROL_BYTES) // 8
-    while place + 2 < end:
-        if messages[place + 1] == _UDP_GRO:
-            return int64(messages[place + 2] & _LOW)
-        if messages[place] < 16:
+    place, end = words_at(control), int64(0)
+    while end + 24 <= control_bytes:
+        if place[1] == _UDP_GRO:
+            return int64(place[2] & _LOW)
+        if place[0] < 16:
             return int64(0)
-        place += (messages[place] + 7) >> 3
+        end += (place[0] + 7) & -8
+        place = words_at(control + end)
     return int64(0)
 
 
-@kernel("int64(int64[::1], uint8[:, ::1], int64[::1])")
-def _fill(words: I64, buffers: U8, messages: I64) -> int:
+@entry("int64(int64)")
+def _fill(receiver: int) -> int:
     """Ask the system for messages; how many came, 0 for none or an error that passes, SOCKET_FAILED."""
-    asked = min(words[at.BATCH], int64(buffers.shape[0]))
-    base = address_of(messages)
-    for i in range(asked):
-        header, rest = i * _HEADER_WORDS, _REST + i * _REST_WORDS
-        messages[header] = messages[header + 1] = 0
-        messages[header + 2] = base + rest * 8
-        messages[header + 3] = 1
-        messages[header + 4] = base + (rest + _CONTROL) * 8
-        messages[header + 5] = _CONTROL_BYTES
-        messages[header + 6] = messages[header + _LENGTH] = 0
-        messages[rest] = address_of(buffers) + i * buffers.shape[1]
-        messages[rest + 1] = buffers.shape[1]
+    words = words_at(receiver)
+    base, buffers = words[at.MESSAGES], words[at.BUFFERS]
+    for i in range(words[at.BATCH]):
+        header, rest = words_at(base + i * _HEADER_BYTES), words_at(base + _REST + i * _REST_BYTES)
+        header[0] = header[1] = 0
+        header[2], header[3] = base + _REST + i * _REST_BYTES, 1
+        header[4], header[5] = base + _REST + i * _REST_BYTES + _CONTROL, _CONTROL_BYTES
+        header[6] = header[_LENGTH] = 0
+        rest[0], rest[1] = buffers + i * MESSAGE_BYTES, MESSAGE_BYTES
     words[at.CALLS] += 1
-    fd = np.int32(words[at.SOCKET])
-    came = int64(_recvmmsg(fd, base, np.uint32(asked), np.int32(_MSG_DONTWAIT), 0))
+    fd, asked = np.int32(words[at.SOCKET]), np.uint32(words[at.BATCH])
+    came = int64(_recvmmsg(fd, base, asked, np.int32(_MSG_DONTWAIT), 0))
     if came >= 0:
         return came
     problem = errno()
@@ -248,31 +246,31 @@ def _fill(words: I64, buffers: U8, messages: I64) -> int:
     return int64(SOCKET_FAILED) if problem in (_EBADF, _ENOTSOCK) else int64(0)
 
 
-@kernel("int64(int64[::1], int64[::1], int64)")
-def _stride_of(words: I64, messages: I64, index: int) -> int:
+@entry("int64(int64, int64)")
+def _stride_of(receiver: int, index: int) -> int:
     """Bytes from datagram to datagram in a message, its own if it is one; notes if messages are glued."""
-    header, rest = index * _HEADER_WORDS, _REST + index * _REST_WORDS
-    segment = _segment_bytes(messages, rest + _CONTROL, messages[header + 5])
-    size = messages[header + _LENGTH] & _LOW
+    words = words_at(receiver)
+    header = words_at(words[at.MESSAGES] + index * _HEADER_BYTES)
+    control = words[at.MESSAGES] + _REST + index * _REST_BYTES + _CONTROL
+    segment = _segment_bytes(control, min(header[5], int64(_CONTROL_BYTES)))
+    size = header[_LENGTH] & _LOW
     words[at.BATCH] = _GLUED_COUNT if segment > 0 and size > 8 * segment else MESSAGE_COUNT
     return segment if 0 < segment < size else max(size, int64(1))
 
 
-@kernel("int64(int64[::1], uint8[:, ::1], int64[::1])")
-def receive_once(words: I64, buffers: U8, messages: I64) -> int:
+@entry("int64(int64)")
+def receive_once(receiver: int) -> int:
     """Take what waits, at most one call's worth: how many messages came; SOCKET_FAILED or BAD_SIZE.
 
-    words      (RECEIVER_WORD_COUNT,)   of the receiver
-    buffers    (MESSAGE_COUNT, MESSAGE_BYTES)   messages land here and are opened here
-    messages   (MESSAGE_COUNT * MESSAGE_WORDS,)   room for the structures of the system call
+    receiver   address of the receiver's words
     """
-    receiver = address_of(words)
-    came = _fill(words, buffers, messages)
+    words = words_at(receiver)
+    came = _fill(receiver)
     now_ns = monotonic_ns()
     for index in range(came):
-        stride = _stride_of(words, messages, index)
-        size = messages[index * _HEADER_WORDS + _LENGTH] & _LOW
-        place = address_of(buffers) + index * buffers.shape[1]
+        stride = _stride_of(receiver, index)
+        size = words_at(words[at.MESSAGES] + index * _HEADER_BYTES)[_LENGTH] & _LOW
+        place = words[at.BUFFERS] + index * MESSAGE_BYTES
         while size > 0:
             count = min((size + stride - 1) // stride, int64(at.GROUP_ROWS))
             taken = min(size, count * stride)
@@ -284,42 +282,41 @@ def receive_once(words: I64, buffers: U8, messages: I64) -> int:
     return came
 
 
-@kernel("int64(int64[::1], uint8[:, ::1], int64[::1])")
-def _flush(words: I64, buffers: U8, messages: I64) -> int:
+@entry("int64(int64)")
+def _flush(receiver: int) -> int:
     """Throw away what waits in the socket, and all that was begun; 0 or SOCKET_FAILED."""
+    words = words_at(receiver)
     for _ in range(_FLUSH_CALLS):
-        came = _fill(words, buffers, messages)
+        came = _fill(receiver)
         if came < 0:
             return came
         if came == 0:
             break
         for index in range(came):
-            stride = _stride_of(words, messages, index)
-            size = messages[index * _HEADER_WORDS + _LENGTH] & _LOW
+            stride = _stride_of(receiver, index)
+            size = words_at(words[at.MESSAGES] + index * _HEADER_BYTES)[_LENGTH] & _LOW
             words[at.FLUSHED_DATAGRAMS] += (size + stride - 1) // stride
-    forget_frames(address_of(words))
+    forget_frames(receiver)
     words[at.FLUSHES] += 1
     return int64(0)
 
 
-@kernel("int64(int64[::1], uint8[:, ::1], int64[::1])")
-def receive_loop(words: I64, buffers: U8, messages: I64) -> int:
+@kernel("int64(int64[::1])")
+def receive_loop(words: I64) -> int:
     """Receive until STOP is set: then STOPPED. SOCKET_FAILED or BAD_SIZE when it cannot go on.
 
-    words, buffers, messages   as in ``receive_once``
+    words   (RECEIVER_WORD_COUNT,)   of the receiver; BUFFERS and MESSAGES are as large as this module says
     """
-    if words.size < at.RECEIVER_WORD_COUNT or messages.size < MESSAGE_COUNT * MESSAGE_WORDS:
+    if words.size < at.RECEIVER_WORD_COUNT or words[at.BUFFERS] == 0 or words[at.MESSAGES] == 0:
         return BAD_SIZE
-    if buffers.shape[0] < MESSAGE_COUNT or buffers.shape[1] < MESSAGE_BYTES:
-        return BAD_SIZE
+    receiver = address_of(words)
     while load_acquire(words, at.STOP) == 0:
-        wanted = load_acquire(words, at.FLUSH_WANTED)
-        code = int64(0)
+        wanted, code = load_acquire(words, at.FLUSH_WANTED), int64(0)
         if wanted != words[at.FLUSH_DONE]:
-            code = _flush(words, buffers, messages)
+            code = _flush(receiver)
             store_release(words, at.FLUSH_DONE, wanted)
         asked = words[at.BATCH]
-        came = receive_once(words, buffers, messages) if code == 0 else code
+        came = receive_once(receiver) if code == 0 else code
         if came < 0:
             return came
         if came < asked:

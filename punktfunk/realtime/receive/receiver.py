@@ -26,7 +26,7 @@ from punktfunk.realtime.kernels.mailbox import post_word
 from punktfunk.realtime.kernels.native_receive import (
     MESSAGE_BYTES,
     MESSAGE_COUNT,
-    MESSAGE_WORDS,
+    MESSAGE_ROOM_BYTES,
     receive_loop,
 )
 from punktfunk.realtime.realtimekit import RealtimeKit
@@ -67,7 +67,8 @@ class VideoReceiver:
         words[at.SOCKET], words[at.DOORBELL], words[at.VIRTUAL] = socket_fd, doorbell, 0
         self._buffers = np.zeros((MESSAGE_COUNT, MESSAGE_BYTES), np.uint8)
         self._buffers.fill(0)  # touch every page now, not while receiving
-        self._messages = aligned_words(MESSAGE_COUNT * MESSAGE_WORDS)
+        self._messages = aligned_words(MESSAGE_COUNT * MESSAGE_ROOM_BYTES // 8)
+        words[at.BUFFERS], words[at.MESSAGES] = self._buffers.ctypes.data, self._messages.ctypes.data
         self.socket_buffer_bytes = _prepare_socket(socket_fd)
         """What the system lets wait in the socket."""
         self._failures = Failures()
@@ -92,7 +93,7 @@ class VideoReceiver:
         self._placement = promote("pf-receive", self._worker.native_id, self._realtime, RealtimeKit())
 
     def _run(self) -> None:
-        code = receive_loop(self._reassembly.words, self._buffers, self._messages)
+        code = receive_loop(self._reassembly.words)
         if code != layout.STOPPED:
             raise PipelineFailed(f"pf-receive stopped: {_EXITS.get(code, f'kernel code {code}')}")
 
