@@ -9,6 +9,7 @@ again until its entry has gone. Spec: punktfunk-1 sections 2.4 and 2.17.
 """
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -29,6 +30,10 @@ ENTRY_S: Final = 600.0
 MAXIMUM_PENDING: Final = 32
 MAXIMUM_PENDING_PER_ADDRESS: Final = 4
 LEAST_DIGITS: Final = 4
+TOLD_AGAIN_S: Final = 60.0
+"""A client that dials again and again is told to people so often."""
+TOLD_APART_S: Final = 1.0
+"""Whoever knocks with ever new identities must not fill the owner's terminal; the list has them all."""
 
 
 class Answer(Enum):
@@ -64,6 +69,7 @@ class Pending:
     knocked_s: float
     knock: Knock | None = None  # None: its connection has gone
     denied: bool = False
+    told_s: float = -math.inf
 
     @property
     def state(self) -> str:
@@ -74,13 +80,14 @@ class Pending:
 
 
 class ApprovalDesk:
-    """The list of one host. ``notify`` is called with a device that begins to wait."""
+    """The list of one host. ``notify`` is called with devices that begin to wait, within limits."""
 
     def __init__(self, book: ClientBook, *, notify: Callable[[Pending], None] = lambda _: None) -> None:
         self._book = book
         self._notify = notify
         self._pending: dict[str, Pending] = {}  # by fingerprint
         self._next_number = 1
+        self._told_s = -math.inf
 
     def pending(self) -> list[Pending]:
         """List the devices that may still be decided about, longest first."""
@@ -94,7 +101,7 @@ class ApprovalDesk:
         """
         entry = self._enter(fingerprint, name, address)
         knock = entry.knock = Knock()
-        self._notify(entry)
+        self._tell(entry)
         try:
             with trio.move_on_after(HOLD_S):
                 await self._settle(knock, fingerprint)
@@ -136,6 +143,12 @@ class ApprovalDesk:
         if entry.knock is not None:
             entry.knock.settle(Answer.DENIED)
         return entry
+
+    def _tell(self, entry: Pending) -> None:
+        now_s = trio.current_time()
+        if now_s - entry.told_s >= TOLD_AGAIN_S and now_s - self._told_s >= TOLD_APART_S:
+            entry.told_s = self._told_s = now_s
+            self._notify(entry)
 
     async def _settle(self, knock: Knock, fingerprint: str) -> None:
         """Wait until the knock is answered, or the book lets the device in: a PIN may have paired it."""

@@ -1,7 +1,7 @@
 """Who comes in: pairing by PIN, approval, open hosts, and every refusal with its code."""
 
 import secrets
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import trio
@@ -16,6 +16,7 @@ from punktfunk.control.native.admission import FrontDesk
 from punktfunk.control.native.approval import ApprovalDesk
 from punktfunk.control.native.arming import ArmingDesk
 from punktfunk.control.native.pairing import NativePairing
+from punktfunk.control.native.refusal import TurnedAway
 from punktfunk.control.quic.errors import QuicClosed
 from punktfunk.control.trust import ClientBook, ClientKind
 from punktfunk.errors import ConfigError, EnvironmentProblem, RemoteProtocolError
@@ -347,6 +348,24 @@ async def test_nobody_answers(world, mock_clock):
     assert world.approval.pending() == []
     with pytest.raises(ConfigError, match="No device waits"):
         world.approval.deny("1")
+
+
+@pytest.mark.trio
+async def test_people_are_not_told_of_every_knock(world, mock_clock):
+    told = []
+    desk = ApprovalDesk(world.book, notify=lambda entry: told.append(entry.name))
+
+    async def knock(name):
+        with suppress(TurnedAway):
+            await desk.wait(name * 64, name, "192.0.2.7")
+
+    async with trio.open_nursery() as nursery:
+        for name, pause_s in (("a", 0), ("b", 0.5), ("a", 5), ("c", 60), ("a", 0), ("a", 2)):
+            mock_clock.jump(pause_s)
+            nursery.start_soon(knock, name)
+            await settled()
+        nursery.cancel_scope.cancel()
+    assert told == ["a", "c", "a"]
 
 
 @pytest.mark.trio
