@@ -1,7 +1,6 @@
-"""A client under a virtual clock: the receiver's model and the product's own decisions, and no decoder.
+"""A client under a virtual clock: a receiver and the product's own decisions, and no decoder.
 
-Shards are counted, not computed: which ones came decides what parity restores, their bytes do not matter
-here.
+What receives is an engine: it counts shards, or has the product's kernels put them together.
 """
 
 from collections.abc import Sequence
@@ -10,13 +9,10 @@ from typing import Final
 
 from punktfunk.control.adapt.asks import Ask, KeyframeAsk
 from punktfunk.control.adapt.bitrate import AutomaticBitrate
-from punktfunk.control.adapt.budget import frame_ceiling
 from punktfunk.control.adapt.client_loss import ClientLoss
 from punktfunk.control.adapt.report_window import Report, ReportWindows, Totals
+from punktfunk.measure.network.engines import Completed, Engine, Packet
 from punktfunk.measure.network.host_model import StreamSettings
-from punktfunk.wire.native.packet import Header, build_packet
-from punktfunk.wire.native.placing import ReceiveLimits
-from punktfunk.wire.native.reassembly import Reassembler, Unit
 from punktfunk.wire.native.replay import ReplayWindow
 
 PACKET_OVERHEAD_BYTES: Final = 64
@@ -61,6 +57,7 @@ class ModelClient:
     """Give it every packet that arrives, and ``tick`` it at ``deadline_ns``."""
 
     settings: StreamSettings
+    engine: Engine
     now_ns: int = 0
     counts: ClientCounts = field(default_factory=ClientCounts)
     frames: list[Delivered] = field(default_factory=list)
@@ -68,17 +65,6 @@ class ModelClient:
 
     def __post_init__(self) -> None:
         settings = self.settings
-        geometry = settings.geometry()
-        limits = ReceiveLimits(
-            geometry.data_max,
-            geometry.fec_scheme,
-            settings.shard_bytes,
-            frame_ceiling(
-                settings.ceiling_kbps if settings.automatic else settings.bitrate_kbps, settings.refresh_hz
-            ),
-        )
-        self._payload = bytes(settings.shard_bytes)
-        self._receiver = Reassembler(limits, self._recover)
         self._replay = ReplayWindow()
         self._loss = ClientLoss(self.now_ns)
         self._windows = ReportWindows(self.now_ns, audio_kbps=settings.audio_kbps)
@@ -90,23 +76,17 @@ class ModelClient:
         self._frozen_since_ns: int | None = None
 
     @property
-    def receiver_counts(self) -> dict[str, int]:
-        """What the receiver's model counted."""
-        counts = self._receiver.counts
-        return {name: getattr(counts, name) for name in type(counts).__slots__}
-
-    @property
     def bitrate(self) -> AutomaticBitrate | None:
         """The automatic bitrate, where it runs."""
         return self._bitrate
 
-    def on_packet(self, header: Header, now_ns: int) -> Says | None:
+    def on_packet(self, packet: Packet, now_ns: int) -> Says | None:
         """Take a packet; what follows from it for the host."""
-        if not self._replay.accept(header.stream_sequence):
+        if not self._replay.accept(packet.header.stream_sequence):
             self.counts.duplicates += 1
             return None
         self.counts.packets += 1
-        unit = self._receiver.push(build_packet(header, self._payload), now_ns)
+        unit = self.engine.take(packet, now_ns)
         return self._on_unit(unit, now_ns) if unit is not None else None
 
     def on_bitrate_changed(self, kbps: int, now_ns: int) -> None:
@@ -122,7 +102,7 @@ class ModelClient:
         """Ask again, close windows."""
         asks = [
             self._loss.tick(now_ns),
-            self._loss.on_dropped_total(self._receiver.counts.dropped_frames, now_ns),
+            self._loss.on_dropped_total(self.engine.counts()["dropped_frames"], now_ns),
         ]
         self._note_freeze(now_ns)
         report = self._windows.poll(self._totals(), now_ns)
@@ -133,11 +113,11 @@ class ModelClient:
                 wanted = self._bitrate.on_window(report.sample)
         return self._say(asks, report.loss_ppm if report else None, wanted)
 
-    def _on_unit(self, unit: Unit, now_ns: int) -> Says | None:
+    def _on_unit(self, unit: Completed, now_ns: int) -> Says | None:
         latency_ns = now_ns - unit.pts_ns
         self._windows.on_frame(unit.first_ns - unit.pts_ns)
         verdict = self._loss.on_frame(unit.frame_index, unit.user_flags, now_ns)
-        dropped = self._loss.on_dropped_total(self._receiver.counts.dropped_frames, now_ns)
+        dropped = self._loss.on_dropped_total(self.engine.counts()["dropped_frames"], now_ns)
         self._note_freeze(now_ns)
         counts = self.counts
         counts.delivered += 1
@@ -168,14 +148,11 @@ class ModelClient:
             self._frozen_since_ns = None
 
     def _totals(self) -> Totals:
-        counts = self._receiver.counts
+        counts = self.engine.counts()
         return Totals(
-            counts.recovered_shards,
-            counts.late_shards,
+            counts["recovered_shards"],
+            counts["late_shards"],
             self.counts.packets,
-            counts.dropped_frames,
+            counts["dropped_frames"],
             self.counts.packets * (self.settings.shard_bytes + PACKET_OVERHEAD_BYTES),
         )
-
-    def _recover(self, shards: Sequence[bytes | None], data_count: int) -> list[bytes]:
-        return [self._payload if shard is None else shard for shard in shards[:data_count]]

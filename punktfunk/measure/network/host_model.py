@@ -5,7 +5,6 @@ next ones save again. Parity (AdaptiveFec), recovery (HostRecovery), budgets and
 product.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import Final, NamedTuple
@@ -14,22 +13,14 @@ from punktfunk.control.adapt.asks import Ask
 from punktfunk.control.adapt.budget import clamp_kbps, encoder_bitrate, wire_bitrate
 from punktfunk.control.adapt.fec import INITIAL_PERCENT, AdaptiveFec, FrameShape
 from punktfunk.control.adapt.host_recovery import HostRecovery, Invalidate, SendIdr
-from punktfunk.wire.native.blocks import USUAL_DATA_MAX, Geometry, emission_order
-from punktfunk.wire.native.packet import (
-    FLAG_FIRST_PACKET,
-    FLAG_LAST_PACKET,
-    FLAG_PICTURE,
-    USER_KEY_FRAME,
-    USER_PICTURE,
-    USER_RECOVERY_ANCHOR,
-    FecScheme,
-    Header,
-)
+from punktfunk.measure.network.engines import Engine, Packet
+from punktfunk.wire.native.blocks import USUAL_DATA_MAX, FrameInfo, Geometry
+from punktfunk.wire.native.packet import USER_KEY_FRAME, USER_PICTURE, USER_RECOVERY_ANCHOR, FecScheme
 
 SECOND_NS: Final = 1_000_000_000
 _KEY_FRAME_TIMES: Final = 4
 _REPAY_FRAMES: Final = 30
-_PACE_SHARE: Final = (7, 8)
+PACE_SHARE: Final = (7, 8)
 _WAVER: Final = 0.15
 
 
@@ -45,6 +36,7 @@ class StreamSettings:
     bitrate_kbps: int = 20_000
     refresh_hz: int = 60
     fec_percent: int | None = None
+    welcome_percent: int = INITIAL_PERCENT
     fec_scheme: FecScheme = FecScheme.GF16
     shard_bytes: int = 1408
     data_max: int = 0
@@ -64,18 +56,20 @@ class StreamSettings:
 
     def geometry(self) -> Geometry:
         """Give what Welcome would settle."""
-        percent = INITIAL_PERCENT if self.fec_percent is None else self.fec_percent
+        percent = self.welcome_percent if self.fec_percent is None else self.fec_percent
         data_max = self.data_max or USUAL_DATA_MAX[self.fec_scheme]
-        if self.fec_scheme is FecScheme.GF8:
+        if self.fec_scheme is FecScheme.GF8 and not self.data_max:
             data_max = min(data_max, 255 * 100 // (100 + max(percent, INITIAL_PERCENT)) - 1)
         return Geometry(self.shard_bytes, data_max, self.fec_scheme, percent)
 
 
-class SentPacket(NamedTuple):
-    """A packet, and when it leaves."""
+class Told(NamedTuple):
+    """A frame as it was recorded; what is None is left to the model."""
 
-    header: Header
-    sent_ns: int
+    at_ns: int
+    frame_bytes: int | None = None
+    user_flags: int | None = None
+    percent: int | None = None
 
 
 @dataclass(slots=True)
@@ -94,7 +88,8 @@ class HostCounts:
 class ModelHost:
     """Call ``frame`` at every tick; feed it what the client says."""
 
-    def __init__(self, settings: StreamSettings, seed: int) -> None:
+    def __init__(self, settings: StreamSettings, engine: Engine, seed: int) -> None:
+        self._engine = engine
         self.settings = settings
         self.counts = HostCounts()
         self.geometry = settings.geometry()
@@ -132,34 +127,28 @@ class ModelHost:
         self.counts.asks += 1
         self.recovery.on_ask(ask, now_ns)
 
-    def frame(self, now_ns: int, frame_bytes: int | None = None) -> Iterator[SentPacket]:
-        """All packets of the next frame in the order of sending; ``frame_bytes`` overrides the encoder."""
-        flags = USER_PICTURE | self._recover(now_ns)
+    def frame(self, now_ns: int, told: Told | None = None) -> list[Packet]:
+        """Make all packets of the next frame in the order of sending."""
+        flags = told.user_flags if told is not None else None
+        if flags is None:
+            flags = USER_PICTURE | self._recover(now_ns)
         key = bool(flags & USER_KEY_FRAME)
-        size = self._encode(now_ns, key=key) if frame_bytes is None else frame_bytes
-        blocks = self.geometry.blocks(size, self.fec.percent)
-        total = sum(block.data_count + block.parity_count for block in blocks)
-        window_ns = (
-            self.settings.interval_ns * _PACE_SHARE[0] // _PACE_SHARE[1] if self.settings.smooth else 0
-        )
+        size = told.frame_bytes if told is not None else None
+        if size is None:
+            size = self._encode(now_ns, key=key)
+        percent = told.percent if told is not None else None
+        info = FrameInfo(now_ns, self._frame_index, self._sequence, flags)
+        packets = self._engine.cut(size, self.fec.percent if percent is None else percent, info)
+        parity_count = sum(packet.header.is_parity for packet in packets)
         counts = self.counts
         counts.frames += 1
         counts.key_frames += key
-        counts.data_packets += sum(block.data_count for block in blocks)
-        counts.parity_packets += sum(block.parity_count for block in blocks)
+        counts.data_packets += len(packets) - parity_count
+        counts.parity_packets += parity_count
         counts.bytes += size
-        for place, (block_index, shard_index) in enumerate(emission_order(blocks)):
-            packet_flags = FLAG_PICTURE | (FLAG_FIRST_PACKET if place == 0 else 0)
-            packet_flags |= FLAG_LAST_PACKET if place == total - 1 else 0
-            block = blocks[block_index]
-            header = Header(
-                now_ns, self._frame_index, self._sequence, size, flags, block_index, len(blocks),
-                block.data_count, block.parity_count, shard_index, self.geometry.shard_bytes,
-                self.geometry.fec_scheme, packet_flags,
-            )  # fmt: skip
-            self._sequence += 1
-            yield SentPacket(header, now_ns + window_ns * place // total)
+        self._sequence += len(packets)
         self._frame_index += 1
+        return packets
 
     def _recover(self, now_ns: int) -> int:
         """User flags of the next frame: key frame, anchor or none."""

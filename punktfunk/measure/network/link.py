@@ -72,6 +72,9 @@ class Link:
         self._to_good = 1 / settings.burst_packets if good else 0.0
         self.sent_count = self.lost_count = self.overflow_count = 0
 
+    def begin_frame(self, now_ns: int, packet_count: int) -> None:
+        """Do nothing: this network does not know what frames are."""
+
     def send(self, now_ns: int, packet_bytes: int) -> tuple[int, ...]:
         """When a packet of so many bytes of UDP payload, sent now, arrives: never, once or twice."""
         self.sent_count += 1

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Final
 
 from punktfunk.errors import EnvironmentProblem
@@ -65,14 +66,14 @@ def _child(before: Sequence[str], module: str, values: dict[str, Any]) -> Iterat
             process.kill()
 
 
-def by_sockets(options: LossOptions, case: Case) -> Outcome:
-    """Run a case through the relay, a process of ours."""
+def by_sockets(options: LossOptions, case: Case, record: Path | None = None) -> Outcome:
+    """Run a case through the relay, a process of ours; ``record`` is a file for the packets that came."""
     with ExitStack() as stack:
         settings = asdict(case.link) | {"seed": options.seed}
         relay = stack.enter_context(_child([], "punktfunk.measure.network.relay", settings))
         port = int(relay.line())
         trial = stack.enter_context(
-            _child([], "punktfunk.measure.network.trial", _asked(options, case, port))
+            _child([], "punktfunk.measure.network.trial", _asked(options, case, port, record))
         )
         relay.say(f"127.0.0.1 {json.loads(trial.line())['port']}")
         trial.say("go")
@@ -93,8 +94,9 @@ def by_netem(options: LossOptions, case: Case) -> Outcome:
         return _outcome(json.loads(trial.line()))
 
 
-def _asked(options: LossOptions, case: Case, port: int) -> dict[str, Any]:
-    return {"stream": asdict(options.stream(case)), "seconds": options.seconds, "port": port}
+def _asked(options: LossOptions, case: Case, port: int, record: Path | None = None) -> dict[str, Any]:
+    stream, where = asdict(options.stream(case)), None if record is None else str(record)
+    return {"stream": stream, "seconds": options.seconds, "port": port, "record": where}
 
 
 def _outcome(found: dict[str, Any]) -> Outcome:

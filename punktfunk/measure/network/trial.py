@@ -14,6 +14,8 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from punktfunk import realtime
@@ -23,6 +25,7 @@ from punktfunk.control.adapt.fec import AdaptiveFec, FrameShape
 from punktfunk.control.adapt.host_recovery import HostRecovery, SendIdr
 from punktfunk.control.adapt.report_window import ReportWindows, Totals
 from punktfunk.measure.network.host_model import SECOND_NS, StreamSettings
+from punktfunk.measure.network.recording import Facts, Writer, rows_of_log
 from punktfunk.plan import FrameType, MediaCipher, NativeSendPlan, Pacing, RealtimePlan, ReceivePlan
 from punktfunk.wire.native.packet import FecScheme
 
@@ -37,12 +40,15 @@ _SETTLE_S: Final = 0.4
 _JOIN_NS: Final = 2_000_000_000
 _KEY_FRAME_TIMES: Final = 4
 _BUFFER_BYTES: Final = 4 << 20
+_LOG_ROWS: Final = 1 << 15
 
 
 class Stream:
     """Both ends. ``run`` sends from this thread, another one receives."""
 
-    def __init__(self, stream: StreamSettings, near: socket.socket, far: socket.socket) -> None:
+    def __init__(
+        self, stream: StreamSettings, near: socket.socket, far: socket.socket, record: Path | None
+    ) -> None:
         self._stream = stream
         geometry = stream.geometry()
         usual_bytes = stream.bitrate_kbps * 125 // stream.refresh_hz
@@ -57,8 +63,13 @@ class Stream:
         )
         ceiling = frame_ceiling(stream.bitrate_kbps, stream.refresh_hz)
         self.receiver = realtime.VideoReceiver(
-            ReceivePlan(stream.shard_bytes, *settled, *sealed, ceiling), near.fileno(), RealtimePlan()
+            ReceivePlan(stream.shard_bytes, *settled, *sealed, ceiling),
+            near.fileno(),
+            RealtimePlan(),
+            packet_log_rows=_LOG_ROWS if record else 0,
         )
+        self._log_position = 0
+        self._record = record
         self.fec = AdaptiveFec(geometry.welcome_percent, fixed=stream.fec_percent is not None)
         self.recovery = HostRecovery(can_invalidate=False)
         self.loss = ClientLoss(time.monotonic_ns())
@@ -125,7 +136,17 @@ class Stream:
         return usual * (_KEY_FRAME_TIMES if key else 1)
 
     def _receive(self) -> None:
+        stream, geometry = self._stream, self._stream.geometry()
+        settled = geometry.data_max, int(geometry.fec_scheme), geometry.welcome_percent
+        facts = Facts(stream.shard_bytes, *settled, stream.bitrate_kbps, stream.refresh_hz)
+        with nullcontext() if self._record is None else Writer(self._record, facts) as writer:
+            self._receive_into(writer)
+
+    def _receive_into(self, writer: Writer | None) -> None:
         while not self._ended.is_set():
+            if writer is not None:
+                rows, self._log_position = self.receiver.packets(self._log_position)
+                writer.write(rows_of_log(rows))
             frame = self.receiver.pop(_POP_NS)
             now_ns = time.monotonic_ns()
             with self._lock:
@@ -194,7 +215,7 @@ def run(values: Mapping[str, Any]) -> None:
         near.bind(("127.0.0.1", 0))
         far.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
         port = near.getsockname()[1]
-        both = Stream(stream, near, far)
+        both = Stream(stream, near, far, Path(values["record"]) if values.get("record") else None)
         print(json.dumps({"port": port}), flush=True)
         sys.stdin.readline()  # the relay has its target
         both.run(("127.0.0.1", values["port"] or port), round(values["seconds"] * SECOND_NS))

@@ -6,14 +6,12 @@ Exact and repeatable: the same settings and seed give the same result to the las
 import heapq
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from punktfunk.measure.network.client_model import Delivered, ModelClient, Says
-from punktfunk.measure.network.host_model import SECOND_NS, ModelHost, StreamSettings
+from punktfunk.measure.network.engines import CountingEngine, Engine, Packet
+from punktfunk.measure.network.host_model import PACE_SHARE, SECOND_NS, ModelHost, StreamSettings, Told
 from punktfunk.measure.network.link import Link, LinkSettings
-
-if TYPE_CHECKING:
-    from punktfunk.wire.native.packet import Header
 
 _OVERHEAD_BYTES: Final = 64
 _TRAIL_NS: Final = 500_000_000
@@ -22,6 +20,9 @@ _TRAIL_NS: Final = 500_000_000
 
 class Way(Protocol):
     """What a link and a recorded one have in common."""
+
+    def begin_frame(self, now_ns: int, packet_count: int) -> None:
+        """Say that so many packets follow, of a frame captured now."""
 
     def send(self, now_ns: int, packet_bytes: int) -> tuple[int, ...]:
         """When a packet sent now arrives: never, once or twice."""
@@ -93,21 +94,24 @@ class World:
     link: Way
     back_ns: int = 5_000_000
     seed: int = 1
-    frame_sizes: Iterator[int] | None = None
-    """Sizes of recorded frames, in place of the modelled encoder's."""
+    told: Iterator[Told] | None = None
+    """Recorded frames, in place of the modelled encoder's; the session ends with them."""
+    engine: Engine | None = None
 
     def __post_init__(self) -> None:
-        self._host = ModelHost(self.stream, self.seed)
-        self._client = ModelClient(self.stream)
+        self._engine = self.engine or counting_engine(self.stream)
+        self._host = ModelHost(self.stream, self._engine, self.seed)
+        self._client = ModelClient(self.stream, self._engine)
         self._events: list[tuple[int, int, Callable[[int], None]]] = []
-        self._arrivals: list[tuple[int, int, Header]] = []
+        self._arrivals: list[tuple[int, int, Packet]] = []
         self._order = 0
         self._lost_packets = 0
+        self._next: Told | None = None
         self._windows: list[Window] = []
 
     def run(self, duration_ns: int) -> Outcome:
         """Let so much time pass, and half a second for what is on its way."""
-        self._at(0, self._tick_host)
+        self._schedule()
         end_ns = duration_ns + _TRAIL_NS
         while True:
             deadline_ns = self._client.deadline_ns()
@@ -117,8 +121,8 @@ class World:
             if now_ns >= end_ns:
                 break
             if now_ns == arrival_ns:
-                _, _, header = heapq.heappop(self._arrivals)
-                self._hear(self._client.on_packet(header, now_ns), now_ns)
+                _, _, packet = heapq.heappop(self._arrivals)
+                self._hear(self._client.on_packet(packet, now_ns), now_ns)
             elif now_ns == event_ns:
                 _, _, call = heapq.heappop(self._events)
                 if now_ns < duration_ns or call != self._tick_host:
@@ -130,17 +134,27 @@ class World:
                     self._note_window(now_ns)
         return self._outcome(duration_ns)
 
+    def _schedule(self) -> None:
+        """Plan the next frame: where it was recorded, else an interval after the last."""
+        if self.told is None:
+            next_ns = self._host.counts.frames * SECOND_NS // self.stream.refresh_hz
+            self._at(next_ns, self._tick_host)
+        elif (frame := next(self.told, None)) is not None:
+            self._next = frame
+            self._at(frame.at_ns, self._tick_host)
+
     def _tick_host(self, now_ns: int) -> None:
-        size = next(self.frame_sizes, None) if self.frame_sizes is not None else None
-        packet_bytes = self.stream.shard_bytes + _OVERHEAD_BYTES
-        for header, sent_ns in self._host.frame(now_ns, size):
-            arrivals = self.link.send(sent_ns, packet_bytes)
+        packets = self._host.frame(now_ns, self._next)
+        total, packet_bytes = len(packets), self.stream.shard_bytes + _OVERHEAD_BYTES
+        window_ns = self.stream.interval_ns * PACE_SHARE[0] // PACE_SHARE[1] if self.stream.smooth else 0
+        self.link.begin_frame(now_ns, total)
+        for place, packet in enumerate(packets):
+            arrivals = self.link.send(now_ns + window_ns * place // total, packet_bytes)
             self._lost_packets += not arrivals
             for arrival_ns in arrivals:
                 self._order += 1
-                heapq.heappush(self._arrivals, (arrival_ns, self._order, header))
-        next_ns = self._host.counts.frames * SECOND_NS // self.stream.refresh_hz
-        self._at(next_ns, self._tick_host)
+                heapq.heappush(self._arrivals, (arrival_ns, self._order, packet))
+        self._schedule()
 
     def _hear(self, says: Says | None, now_ns: int) -> None:
         if says is not None:
@@ -169,7 +183,7 @@ class World:
             self._windows.append(Window(now_ns, budget_kbps, *numbers))
 
     def _outcome(self, duration_ns: int) -> Outcome:
-        host, client, received = self._host.counts, self._client.counts, self._client.receiver_counts
+        host, client, received = self._host.counts, self._client.counts, self._engine.counts()
         return Outcome(
             host.frames,
             host.data_packets + host.parity_packets,
@@ -184,8 +198,15 @@ class World:
             received["late_shards"],
             duration_ns,
             self._host.budget_kbps,
-            windows=self._windows,
+            self._engine.corrupt_count,
+            self._windows,
         )
+
+
+def counting_engine(stream: StreamSettings) -> CountingEngine:
+    """Make the engine that knows headers only."""
+    kbps = stream.ceiling_kbps if stream.automatic else stream.bitrate_kbps
+    return CountingEngine(stream.geometry(), kbps, stream.refresh_hz)
 
 
 def simulate(
