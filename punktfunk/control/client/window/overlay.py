@@ -40,6 +40,7 @@ class Figures:
     held_count: int
     stages: Mapping[str, StageTimes]
     session: Mapping[str, float]
+    rate_bps: float = 0.0
     sound: Mapping[str, int] = field(default_factory=dict)
     sound_delay_ns: int | None = None
     notes: Sequence[str] = ()
@@ -54,7 +55,7 @@ def lines(figures: Figures) -> list[str]:
         f"{figures.decoder}, {figures.renderer}, {display} {sync}",
         "",
         *_pictures(figures),
-        *_network(figures.session),
+        *_network(figures),
         "",
         f"{'':11}{'p50':>8}{'p99':>9}{'max':>9}  ms",
         *(_stage(name, figures.stages.get(name)) for name in _MEANINGS),
@@ -72,16 +73,18 @@ def _pictures(figures: Figures) -> list[str]:
     ]
 
 
-def _network(session: Mapping[str, float]) -> list[str]:
+def _network(figures: Figures) -> list[str]:
     """Rate and loss: what the session knows; a number that it does not know is a dash."""
+    session = figures.session
 
     def number(key: str, form: str = ".0f", scale: float = 1.0) -> str:
         return format(session[key] * scale, form) if key in session else "-"
 
-    rate = f"{number('bitrate_kbps', '.1f', 0.001)} Mbit/s   loss {number('loss_ppm', '.2f', 1e-4)} %"
+    rate = f"{figures.rate_bps / 1e6:.1f} of {number('bitrate_kbps', '.1f', 0.001)} Mbit/s"
+    loss = f"loss {number('loss_ppm', '.2f', 1e-4)} %   parity {number('fec_percent')} %"
     repaired = f"recovered {number('recovered_shards')} packets, lost {number('dropped_frames')} frames"
     return [
-        f"{rate}   parity {number('fec_percent')} %   rtt {number('rtt_ns', '.1f', 1e-6)} ms",
+        f"{rate}   {loss}   rtt {number('rtt_ns', '.1f', 1e-6)} ms",
         f"so far: {repaired}, late {number('late_shards')} packets",
     ]
 
@@ -95,9 +98,11 @@ def _stage(name: str, times: StageTimes | None) -> str:
 
 def _sound(figures: Figures) -> list[str]:
     if not figures.sound:
-        return ["sound off"]
+        return ["", "no sound"]
+    if figures.sound_delay_ns is None:
+        return ["", "no sound so far"]
     sound = figures.sound
-    delay = "-" if figures.sound_delay_ns is None else _ms(figures.sound_delay_ns)
+    delay = _ms(figures.sound_delay_ns)
     apart = f"picture {sound['sync_error_us'] / 1000:+.0f} ms from it"
     return [
         "",

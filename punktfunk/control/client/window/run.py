@@ -33,7 +33,7 @@ from punktfunk.control.client.window.panels import Panels
 from punktfunk.control.client.window.presenter import Presenter
 from punktfunk.control.client.window.resize import SizeWatch
 from punktfunk.control.client.window.sdl import need, pointer, sdl, set_hint
-from punktfunk.control.client.window.statistics import figures_of
+from punktfunk.control.client.window.statistics import RateMeter, figures_of
 from punktfunk.control.client.window.voice import Voice
 from punktfunk.errors import PunktfunkError
 from punktfunk.plan import Mode
@@ -59,6 +59,8 @@ def run_window(session_factory: SessionFactory, options: WindowOptions, keep: Ca
     """
     prepare_process()
     lib = sdl()
+    for hint in ("SDL_APP_NAME", "SDL_APP_ID", "SDL_VIDEO_X11_WMCLASS"):
+        set_hint(hint, "punktfunk")
     set_hint("SDL_TOUCH_MOUSE_EVENTS", "0")
     set_hint("SDL_MOUSE_TOUCH_EVENTS", "0")
     set_hint("SDL_JOYSTICK_ALLOW_BACKGROUND_EVENTS", "0")
@@ -91,6 +93,7 @@ class Window:
         self._desk = InputDesk(self._canvas, relative=options.relative_mouse)
         self._panels = Panels(self._canvas, overlay=options.overlay)
         self._sizes = SizeWatch()
+        self._meter = RateMeter()
         self._opened: Opened | None = None
         self._player: SoundPlayer | None = None
         self._muted = options.mute
@@ -317,7 +320,7 @@ class Window:
 
     def _figures(self) -> Figures:
         parts = self._opened, self._presenter, self._canvas, self._player, self._mode
-        return figures_of(self._options.title, *parts)
+        return figures_of(self._options.title, *parts, self._meter)
 
     def _notice(self, text: str) -> None:
         self._panels.notice(text, time.monotonic_ns())
