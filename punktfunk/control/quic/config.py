@@ -1,8 +1,11 @@
 """What a QUIC endpoint may do: identity, protocols, limits. One frozen value for servers and clients."""
 
+import logging
+import os
 import ssl
 from dataclasses import dataclass
-from typing import Final
+from functools import cache
+from typing import Final, TextIO
 
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.packet import QuicProtocolVersion
@@ -10,9 +13,12 @@ from aioquic.tls import CipherSuite
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
+log = logging.getLogger(__name__)
+
 IDLE_TIMEOUT_S: Final = 8.0
 KEEP_ALIVE_S: Final = 4.0
 CONNECTION_ID_BYTES: Final = 8
+SECRETS_VARIABLE: Final = "SSLKEYLOGFILE"
 _SHORTEST_IDLE_S: Final = 1.0
 _LONGEST_IDLE_S: Final = 3600.0
 # We take whatever datagram fits into a packet: a smaller number would make aioquic close on larger ones.
@@ -71,6 +77,20 @@ class QuicConfig:
         return min(max(self.idle_timeout_s, _SHORTEST_IDLE_S), _LONGEST_IDLE_S)
 
 
+@cache
+def secrets_log(path: str) -> TextIO | None:
+    """Open the file for TLS secrets, once; None for no path. For ``punktfunk dissect`` and Wireshark.
+
+    Whoever has the file can read the sessions, so it is the user's alone and the log says that it is written.
+    OSError if it cannot be opened: who asks for secrets should not find none afterwards.
+    """
+    if not path:
+        return None
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    log.warning("secrets of every QUIC connection are written: file=%s variable=%s", path, SECRETS_VARIABLE)
+    return os.fdopen(handle, "a", encoding="ascii")
+
+
 def build_configuration(config: QuicConfig, *, is_client: bool) -> QuicConfiguration:
     """Return aioquic's settings; one value serves all connections of an endpoint."""
     return QuicConfiguration(
@@ -90,6 +110,7 @@ def build_configuration(config: QuicConfig, *, is_client: bool) -> QuicConfigura
         max_datagram_size=config.packet_bytes,
         max_stream_data=config.stream_window_bytes,
         private_key=config.private_key,
+        secrets_log_file=secrets_log(os.environ.get(SECRETS_VARIABLE, "")),
         server_name=config.server_name,
         supported_versions=[QuicProtocolVersion.VERSION_1],
         verify_mode=ssl.CERT_NONE,  # chains and names say nothing here; the signature is checked regardless

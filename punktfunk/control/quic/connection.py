@@ -69,6 +69,19 @@ class QuicConnection:
         seconds = self.link.core.round_trip_s()
         return None if seconds is None else round(seconds * 1e9)
 
+    @property
+    def received_ns(self) -> int:
+        """When the newest datagram of the peer arrived in the kernel (CLOCK_REALTIME), 0 where unknown.
+
+        `QuicStream.received_ns` belongs to what was read from that stream.
+        """
+        return self.link.received_ns
+
+    def flush(self) -> None:
+        """Send what waits at once, not at the end of this turn of the loop."""
+        if self.closed_reason is None:
+            self.link.flush()
+
     # Streams.
 
     def open_stream(self) -> QuicStream:

@@ -13,7 +13,7 @@ import trio
 
 from punktfunk.control.quic.config import CONNECTION_ID_BYTES
 from punktfunk.control.quic.link import Link
-from punktfunk.control.quic.paths import DatagramSocket, Path
+from punktfunk.control.quic.paths import Datagram, DatagramSocket, Path
 
 BATCH_COUNT: Final = 64
 FLOOD_BATCH_COUNT: Final = 16
@@ -33,6 +33,8 @@ class Endpoint:
     ) -> None:
         self.routes: dict[bytes, Link] = {}
         self.counters: Counter[str] = Counter()
+        self.received_ns = 0
+        """When the datagram that is being fed arrived in the kernel (CLOCK_REALTIME), 0 if unknown."""
         self._on_long_header = on_long_header
         # Duplicates share the open socket, but Trio lets only one task wait on a descriptor at a time.
         self.sockets = [
@@ -113,9 +115,8 @@ class Endpoint:
         for item in source.receive(count_max):
             if item is None:
                 continue
-            data, path = item
             count += 1
-            link = self._link_of(data, path)
+            link = self._link_of(item)
             if link is None:
                 stranger_count += 1
             else:
@@ -126,7 +127,8 @@ class Endpoint:
             link.settle()
         return count, stranger_count
 
-    def _link_of(self, data: bytes, path: Path) -> Link | None:
+    def _link_of(self, datagram: Datagram) -> Link | None:
+        data, path, self.received_ns = datagram
         now_s = trio.current_time()
         if not data:
             return None

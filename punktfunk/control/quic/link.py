@@ -40,6 +40,7 @@ class Surroundings(Protocol):
     """What a link needs of its endpoint."""
 
     routes: dict[bytes, "Link"]
+    received_ns: int
 
     def send(self, data: bytes, path: Path) -> None:
         """Send one datagram, or lose it."""
@@ -60,6 +61,8 @@ class Link:
         self.ended = trio.Event()
         """Set when the closing period is over and nothing of the connection is left."""
         self.is_established = False
+        self.received_ns = 0
+        """When the newest datagram arrived in the kernel (CLOCK_REALTIME), 0 if unknown."""
         self.began_s = trio.current_time()
         self._config = config
         self._endpoint = endpoint
@@ -87,16 +90,12 @@ class Link:
             self.core.receive_datagram(data, path, now_s)
         except Exception as bug:  # noqa: BLE001 -- untrusted bytes; what they break must stay here
             logger.debug("datagram dropped error=%r", bug)
+        self.received_ns = self._endpoint.received_ns
+        self._tell_events()
 
     def settle(self) -> None:
         """Hand on what happened, then send."""
-        while (event := self.core.next_event()) is not None:
-            if isinstance(event, ConnectionIdIssued):
-                self.add_route(event.connection_id)
-            elif isinstance(event, ConnectionIdRetired):
-                self._drop_route(event.connection_id)
-            elif self.listener is not None:
-                self.listener.take_event(event)
+        self._tell_events()
         if self.listener is not None:
             self.listener.after_packets()
         self.flush()
@@ -213,6 +212,17 @@ class Link:
         self._ids.discard(connection_id)
         if self._endpoint.routes.get(connection_id) is self:
             del self._endpoint.routes[connection_id]
+
+    def _tell_events(self) -> None:
+        if self.listener is None:
+            return
+        while (event := self.core.next_event()) is not None:
+            if isinstance(event, ConnectionIdIssued):
+                self.add_route(event.connection_id)
+            elif isinstance(event, ConnectionIdRetired):
+                self._drop_route(event.connection_id)
+            else:
+                self.listener.take_event(event)
 
     def _remember_farewell(self, out: list[tuple[bytes, Path]]) -> None:
         now_s, period_s = trio.current_time(), self.core.closing_period_s()

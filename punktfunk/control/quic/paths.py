@@ -15,6 +15,7 @@ _DATAGRAM_BYTES_MAX: Final = 65_535
 _FATAL: Final = frozenset({errno.EBADF, errno.ENOTSOCK})  # a bug of ours, not of the network
 _LINUX: Final = sys.platform == "linux"
 # <linux/in.h>, <linux/in6.h>; the socket module names only some of them, and not in every version.
+_SO_TIMESTAMPNS: Final = 35
 _IP_PKTINFO: Final = 8
 _IP_MTU_DISCOVER: Final = 10
 _IPV6_MTU_DISCOVER: Final = 23
@@ -23,7 +24,9 @@ _IPV6_RECVPKTINFO: Final = 49
 _IPV6_PKTINFO: Final = 50
 _PKTINFO4: Final = struct.Struct("=I4s4s")
 _PKTINFO6: Final = struct.Struct("=16sI")
-_ANCILLARY_BYTES: Final = socket.CMSG_SPACE(64) if hasattr(socket, "CMSG_SPACE") else 0
+_TIMESPEC: Final = struct.Struct("@ll")
+_ANCILLARY_BYTES: Final = 256
+_NS_PER_S: Final = 1_000_000_000
 
 
 class Path(NamedTuple):
@@ -35,6 +38,14 @@ class Path(NamedTuple):
     scope: int
     local: str
     socket_index: int
+
+
+class Datagram(NamedTuple):
+    """One datagram. ``received_ns``: CLOCK_REALTIME of its arrival in the kernel, 0 where that is unknown."""
+
+    data: bytes
+    path: Path
+    received_ns: int
 
 
 class DatagramSocket:
@@ -66,6 +77,8 @@ class DatagramSocket:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         if not _LINUX:
             return
+        # Between the wire and our reading lie scheduling and the GIL; clock rounds must not see them.
+        self.socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         # QUIC forbids fragments (RFC 9000 §14).
         self.socket.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_DO)
         if self._is_six:
@@ -102,7 +115,7 @@ class DatagramSocket:
         """Return the path to a peer that has not sent anything yet."""
         return self._path(address, self._local)
 
-    def receive(self, count_max: int) -> Iterator[tuple[bytes, Path] | None]:
+    def receive(self, count_max: int) -> Iterator[Datagram | None]:
         """Give what has arrived, at most ``count_max`` items; None stands for an error of one datagram."""
         for _ in range(count_max):
             try:
@@ -129,12 +142,13 @@ class DatagramSocket:
             raise error
         self._counters[f"{what}_{errno.errorcode.get(error.errno or 0, 'unknown')}"] += 1
 
-    def _receive_one(self) -> tuple[bytes, Path]:
-        if not self._asks_local:
+    def _receive_one(self) -> Datagram:
+        if not _LINUX:
             data, address = self.socket.recvfrom(_DATAGRAM_BYTES_MAX)
-            return data, self._path(address, self._local)
+            return Datagram(data, self._path(address, self._local), 0)
         data, ancillary, _, address = self.socket.recvmsg(_DATAGRAM_BYTES_MAX, _ANCILLARY_BYTES)
-        return data, self._path(address, _reached(ancillary))
+        local = _reached(ancillary) if self._asks_local else self._local
+        return Datagram(data, self._path(address, local), _arrival_ns(ancillary))
 
     def _path(self, address: tuple[Any, ...], local: str) -> Path:
         flow, scope = address[2:4] if len(address) > 2 else (0, 0)
@@ -156,6 +170,14 @@ def _reached(ancillary: list[tuple[int, int, bytes]]) -> str:
         if (level, kind) == (socket.IPPROTO_IP, _IP_PKTINFO) and len(data) >= _PKTINFO4.size:
             return socket.inet_ntoa(data[4:8])
     return ""
+
+
+def _arrival_ns(ancillary: list[tuple[int, int, bytes]]) -> int:
+    for level, kind, data in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS) and len(data) >= _TIMESPEC.size:
+            seconds, nanoseconds = _TIMESPEC.unpack_from(data)
+            return int(seconds * _NS_PER_S + nanoseconds)
+    return 0
 
 
 def shown(host: str, port: int) -> tuple[str, int]:

@@ -20,7 +20,9 @@ class QuicStream:
         self.stream_id = stream_id
         self._link = link
         self._config = config
-        self._arrived: deque[bytes] = deque()
+        self.received_ns = 0
+        """When what `receive_some` gave last arrived in the kernel (CLOCK_REALTIME), 0 where unknown."""
+        self._arrived: deque[tuple[bytes, int]] = deque()
         self._at_eof = False
         self._refused = False
         self._eof_sent = False
@@ -56,7 +58,7 @@ class QuicStream:
             room = self._config.stream_backlog_bytes - self._link.core.unacknowledged_bytes(self.stream_id)
             if room > 0:
                 self._link.core.send_stream_data(self.stream_id, bytes(view[:room]))
-                self._link.wake()
+                self._link.flush()  # not at the end of the turn: clock messages carry the time of this call
                 view = view[room:]
                 if not view:
                     break
@@ -113,7 +115,7 @@ class QuicStream:
         if self._refused:
             self._release(len(data))
         elif data:
-            self._arrived.append(data)
+            self._arrived.append((data, self._link.received_ns))
         self._news.set()
 
     def take_reset(self, code: int) -> None:
@@ -140,9 +142,9 @@ class QuicStream:
         self._room.set()
 
     def _take(self, max_bytes: int) -> bytes:
-        data = self._arrived.popleft()
+        data, self.received_ns = self._arrived.popleft()
         if len(data) > max_bytes:
-            self._arrived.appendleft(data[max_bytes:])
+            self._arrived.appendleft((data[max_bytes:], self.received_ns))
             data = data[:max_bytes]
         self._release(len(data))
         return data
@@ -152,7 +154,7 @@ class QuicStream:
             self._link.wake()
 
     def _discard(self) -> None:
-        count = sum(map(len, self._arrived))
+        count = sum(len(data) for data, _ in self._arrived)
         self._arrived.clear()
         self._release(count)
 

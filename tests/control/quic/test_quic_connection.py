@@ -2,6 +2,8 @@
 
 import hashlib
 import socket
+import sys
+import time
 
 import pytest
 import trio
@@ -311,6 +313,41 @@ async def test_the_synchronous_listener_gets_every_datagram(autojump_clock):
             host.connections[0].send_datagram(bytes([number]))
             await trio.sleep(0.01)
         assert got == [bytes([number]) for number in range(20)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not stamp datagrams")
+@pytest.mark.trio
+async def test_what_arrives_is_stamped_by_the_kernel(autojump_clock):
+    async with talking() as (host, client):
+        there = host.connections[0]
+        stream = client.open_stream()
+        before_ns = time.time_ns()
+        await stream.send_all(b"first")
+        theirs = await there.accept_stream()
+        assert await theirs.receive_some(2) == b"fi"
+        first_ns = theirs.received_ns
+        assert before_ns - 1_000_000 <= first_ns <= time.time_ns()
+        await stream.send_all(b"second")
+        await trio.sleep(0.1)
+        client.send_datagram(b"later")
+        await there.receive_datagrams()
+        assert await theirs.receive_some() == b"rst"
+        assert theirs.received_ns == first_ns
+        assert await theirs.receive_some() == b"second"
+        assert first_ns < theirs.received_ns < there.received_ns
+
+
+@pytest.mark.trio
+async def test_a_datagram_can_leave_at_once(autojump_clock):
+    async with talking() as (_host, client):
+        sent = []
+        client.link._endpoint.send = lambda data, path: sent.append(data)
+        client.send_datagram(b"x")
+        assert not sent
+        client.flush()
+        assert len(sent) == 1
+        client.close()
+        client.flush()
 
 
 @pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")

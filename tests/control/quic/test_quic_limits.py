@@ -15,7 +15,7 @@ WINDOW = 256 << 10
 
 
 def kept_bytes(connection):
-    return sum(len(part) for stream in connection._streams.values() for part in stream._arrived)
+    return sum(len(part) for stream in connection._streams.values() for part, _ in stream._arrived)
 
 
 @pytest.mark.trio
