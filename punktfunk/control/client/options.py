@@ -48,6 +48,7 @@ class SessionOptions:
     patience_s: float = APPROVAL_S
     loss_ppm: int = 0  # datagrams thrown away on arrival, for measurements
     loss_seed: int = 0
+    packet_log_rows: int = 0  # a power of two: keep the newest packets' headers, for recordings
     realtime: RealtimePlan = field(default_factory=RealtimePlan)
 
 

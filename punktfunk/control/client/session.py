@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
@@ -318,7 +319,10 @@ async def _receiving(
     welcome: Welcome, options: SessionOptions, socket_fd: int
 ) -> AsyncGenerator[VideoReceiver]:
     video = await trio.to_thread.run_sync(
-        VideoReceiver, receive_plan(welcome, options), socket_fd, options.realtime
+        partial(VideoReceiver, packet_log_rows=options.packet_log_rows),
+        receive_plan(welcome, options),
+        socket_fd,
+        options.realtime,
     )
     try:
         await trio.to_thread.run_sync(video.start)
