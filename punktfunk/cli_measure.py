@@ -204,7 +204,125 @@ def why_late(
     )
 
 
+def dissect(
+    capture: Annotated[Path, typer.Argument(metavar="FILE", help="Of tcpdump or Wireshark: pcap or pcapng.")],
+    *,
+    secrets: Annotated[
+        Path | None,
+        typer.Option("--secrets", metavar="FILE", help="TLS secrets: opens QUIC, and by it the media."),
+    ] = None,
+    key: Annotated[str, typer.Option("--key", metavar="HEX", help="Of Welcome: opens the media only.")] = "",
+    salt: Annotated[str, typer.Option("--salt", metavar="HEX", help="Of Welcome, beside --key.")] = "",
+    clear: Annotated[bool, typer.Option("--clear", help="Media was not encrypted (tests only).")] = False,
+    packets: Annotated[
+        bool, typer.Option("--packets", help="Also print every packet, not only messages and frames.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
+) -> None:
+    """Print a captured punktfunk/1 session: its messages, its datagrams, its frames and what was lost.
+
+    QUIC is encrypted for each connection: without a secrets file only its packets' kinds and sizes show. A
+    host or a client started with SSLKEYLOGFILE=FILE writes one; whoever has it can read those sessions, so
+    delete it afterwards. Keys, salts and clipboard contents are never printed.
+
+    \b
+    Examples:
+      tcpdump -i any -w session.pcap udp
+      punktfunk dissect session.pcap --secrets secrets.txt
+      punktfunk dissect session.pcap --key 00112233445566778899aabbccddeeff --salt 01020304 --packets
+    """
+    from punktfunk.commands.dissect import DissectOptions
+    from punktfunk.commands.dissect import dissect as run
+
+    run(capture, DissectOptions(secrets, key, salt, clear=clear, packets=packets, as_json=as_json))
+
+
+def record(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to; such as evening.pfnet.")],
+    host: Annotated[str | None, typer.Argument(metavar="[HOST]", help="As for `punktfunk connect`.")] = None,
+    *,
+    seconds: Annotated[float, typer.Option(metavar="S", parser=share, help="0 goes on until Ctrl-C.")] = 60.0,
+    mode: Annotated[
+        str, typer.Option("--mode", metavar="WIDTHxHEIGHT@HZ", help="Picture to ask for.")
+    ] = "1280x720@60",
+    bitrate: Annotated[
+        float,
+        typer.Option(metavar="MBIT", parser=share, help="Megabits a second; 0 lets both sides find it."),
+    ] = 0.0,
+    pin: Annotated[str | None, typer.Option("--pin", metavar="PIN", help="Pair first.")] = None,
+    state: Annotated[
+        Path | None, typer.Option("--state", metavar="FOLDER", help="Folder of this client's key.")
+    ] = None,
+) -> None:
+    """Record when the packets of a session came and which did not: no picture, no sound, no address, no date.
+
+    A bad evening becomes a file that can be sent with a report, and that `punktfunk replay` plays back the
+    same each time. It connects as a client of its own, without a window. About 3 MB a minute at 20 Mbit/s.
+
+    \b
+    Examples:
+      punktfunk record evening.pfnet
+      punktfunk record evening.pfnet desk --seconds 300 --mode 1920x1080@60
+    """
+    from punktfunk.commands.connect import Wishes
+    from punktfunk.commands.network import record as run
+
+    wishes = Wishes(
+        host=host, pin=pin, mode=mode, bitrate_kbps=round(bitrate * 1000), state=state, seconds=seconds
+    )
+    run(file, wishes)
+
+
+def replay(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="What `punktfunk record` wrote.")],
+    *,
+    adapt: Annotated[
+        bool, typer.Option("--adapt", help="Let today's adaptation decide, with a modelled encoder.")
+    ] = False,
+    parity_text: Annotated[
+        str | None,
+        typer.Option(
+            "--parity", metavar="adaptive|PERCENT", help="With --adapt: what if it had been so much?"
+        ),
+    ] = None,
+    automatic: Annotated[
+        bool, typer.Option("--automatic", help="With --adapt: let the client choose the bitrate.")
+    ] = False,
+    invalidate: Annotated[
+        bool, typer.Option("--invalidate", help="With --adapt: the encoder repairs without a key frame.")
+    ] = False,
+    engine: Annotated[
+        str, typer.Option(metavar="kernels|model", help="Compute parity and repair, or count shards.")
+    ] = "kernels",
+    expect: Annotated[
+        str | None, typer.Option(metavar="DIGEST", help="Exit code 1 unless the digest begins with this.")
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Play a recorded network back under a virtual clock: the same bytes of report each time, everywhere.
+
+    As it was: frames of the recorded sizes and parity meet the recorded fates, and today's receiver makes of
+    them what it makes. With --adapt parity, recovery and bitrate follow from today's code, so that a change can
+    be tried on yesterday's network. The digest is over all that happened: keep it beside the recording, and the
+    bad evening is a regression test.
+
+    \b
+    Examples:
+      punktfunk replay evening.pfnet
+      punktfunk replay evening.pfnet --adapt --parity 30
+      punktfunk replay evening.pfnet --expect 41f0c2 --json evening.json
+    """
+    from punktfunk.commands.network import parse_parity, replay_files
+    from punktfunk.measure.network.replay import ReplayOptions
+
+    options = ReplayOptions(adapt, parse_parity(parity_text), automatic, invalidate, engine)
+    if not replay_files(files, options, json_file, expect):
+        raise typer.Exit(1)
+
+
 def add_to(app: typer.Typer) -> None:
     """Make these verbs of the command itself."""
     app.command()(loss)
+    app.command()(record)
+    app.command()(replay)
     app.command("why-late")(why_late)

@@ -1,7 +1,7 @@
 """Write the generated tables of docs/native-protocol.md from the layouts that the codec reads and writes by.
 
     python scripts/make_native_protocol.py            write them
-    python scripts/make_native_protocol.py --check    only say whether the page is up to date: exit code 1 if not
+    python scripts/make_native_protocol.py --check    exit code 1 if the page is not up to date
 
 A region of the page begins with ``<!-- generated: NAME -->`` and ends with ``<!-- end -->``; NAME is one of
 REGIONS. Everything else on the page is written by hand.
