@@ -1,8 +1,9 @@
 """A stream over loopback, from the host's own sender to the client's own receiver, and what became of it.
 
 Both threads live as in a session, each pinned to a CPU of its own where there are two, SCHED_FIFO where that
-is allowed. Python pushes the frames, takes them out and compares every byte: that costs CPU time of both
-cores, but none of it is counted as the threads' own. Losses are the receiving kernel's dice, so the socket
+is allowed. Two more threads stand for encoder and decoder: one pushes frames at ticks, the other, just below
+those two, takes them and compares every byte. That costs time of both cores, but none of it is counted as
+the sender's and the receiver's own. Losses are the receiving kernel's dice, so the socket
 between them must lose nothing by itself.
 """
 
@@ -31,7 +32,7 @@ _KEY: Final = bytes(range(16))
 _SALT: Final = bytes(4)
 _UNIT_COUNT: Final = 5  # different ones, in turns: what belongs to another frame does not pass
 _SETTLE_FRAMES: Final = 12
-_PATIENCE_NS: Final = 500_000_000
+_PATIENCE_S: Final = 0.2
 _JOIN_NS: Final = 5_000_000_000
 _NS: Final = 1_000_000_000
 
@@ -83,59 +84,37 @@ class Carried:
         return self.lost_count == 0 and self.corrupt_bytes == 0
 
 
-class _Taker(threading.Thread):
-    """Takes frames out and compares them, until none comes for a while."""
-
-    def __init__(self, receiver: "VideoReceiver", units: list[bytes]) -> None:
-        super().__init__(name="take frames")
-        self._receiver, self._units = receiver, units
-        self.complete_ns: dict[int, int] = {}
-        self.corrupt_bytes = 0
-        self.ended = threading.Event()
-
-    def run(self) -> None:
-        """Take until half a second after the last push."""
-        while True:
-            frame = self._receiver.pop(_PATIENCE_NS)
-            if frame is None:
-                if self.ended.is_set():
-                    return
-                continue
-            self.complete_ns[frame.frame_index] = frame.complete_ns
-            expected = self._units[frame.frame_index % _UNIT_COUNT]
-            if frame.access_unit != expected:
-                self.corrupt_bytes += _differing(frame.access_unit, expected)
-
-
-def _differing(got: bytes, expected: bytes) -> int:
-    size = min(len(got), len(expected))
-    ours, theirs = (np.frombuffer(unit, np.uint8)[:size] for unit in (got, expected))
-    return int(np.count_nonzero(ours != theirs)) + abs(len(got) - len(expected))
-
-
 def carry(stream: Stream) -> Carried:
     """Carry one stream; what came of it."""
     random = np.random.default_rng(stream.rate_bps)
-    units = [random.bytes(stream.frame_bytes) for _ in range(_UNIT_COUNT)]
+    units = random.integers(0, 256, (_UNIT_COUNT, stream.frame_bytes), np.uint8)
+    interval_ns = _NS // stream.refresh_hz
     with _ends(stream) as (sender, receiver, sender_thread):
-        taker = _Taker(receiver, units)
+        taker = realtime.UnitTaker(receiver, units, _SETTLE_FRAMES + stream.frame_count)
         taker.start()
-        _push(sender, stream, units, 0, _SETTLE_FRAMES)
-        began_ns = time.monotonic_ns(), _cpu_ns(sender_thread), receiver.cpu_ns()
-        pushed_ns = _push(sender, stream, units, _SETTLE_FRAMES, stream.frame_count)
-        ended_ns = time.monotonic_ns(), _cpu_ns(sender_thread), receiver.cpu_ns()
-        taker.ended.set()
-        taker.join()
+        realtime.promote("take units", taker.native_id, RealtimePlan(None, max(stream.priority - 1, 0)))
+        try:
+            sender.push(
+                units[0].tobytes(), frame_type=FrameType.IDR, captured_ns=0, encoded_ns=0,
+                pts_ns=time.monotonic_ns(),
+            )  # fmt: skip
+            realtime.feed_units(sender, units, interval_ns, _SETTLE_FRAMES - 1)
+            began_ns = time.monotonic_ns(), _cpu_ns(sender_thread), receiver.cpu_ns()
+            pushed_ns = realtime.feed_units(sender, units, interval_ns, stream.frame_count)
+            ended_ns = time.monotonic_ns(), _cpu_ns(sender_thread), receiver.cpu_ns()
+            time.sleep(_PATIENCE_S)
+        finally:
+            taker.finish()
         spent = [ended - began for ended, began in zip(ended_ns, began_ns, strict=True)]
-        taken = [index for index in pushed_ns if index in taker.complete_ns]
-        latencies = [taker.complete_ns[index] - pushed_ns[index] for index in taken]
+        complete_ns = taker.complete_ns[_SETTLE_FRAMES:]
+        latencies = (complete_ns - pushed_ns)[complete_ns > 0]
         return Carried(
             stream.frame_count,
-            len(taken),
-            taker.corrupt_bytes,
+            latencies.size,
+            taker.wrong_bytes,
             100 * spent[1] / spent[0],
             100 * spent[2] / spent[0],
-            np.array(latencies or [0], np.float64) / 1e3,
+            (latencies if latencies.size else np.zeros(1)) / 1e3,
             receiver.counters(),
             sender.counters()["lost_datagrams"],
             receiver.memory_bytes,
@@ -145,27 +124,6 @@ def carry(stream: Stream) -> Carried:
 def _cpu_ns(thread: threading.Thread) -> int:
     assert thread.ident is not None
     return time.clock_gettime_ns(time.pthread_getcpuclockid(thread.ident))
-
-
-def _push(
-    sender: "NativeSender", stream: Stream, units: list[bytes], first: int, count: int
-) -> dict[int, int]:
-    """Push so many frames, each at its tick: when, by index."""
-    interval_ns = _NS // stream.refresh_hz
-    pushed_ns: dict[int, int] = {}
-    tick_ns = time.monotonic_ns()
-    for index in range(first, first + count):
-        tick_ns += interval_ns
-        time.sleep(max(tick_ns - time.monotonic_ns(), 0) / _NS)
-        pushed_ns[index] = now_ns = time.monotonic_ns()
-        sender.push(
-            units[index % _UNIT_COUNT],
-            frame_type=FrameType.IDR,
-            captured_ns=now_ns,
-            encoded_ns=now_ns,
-            pts_ns=now_ns,
-        )
-    return pushed_ns
 
 
 @contextmanager

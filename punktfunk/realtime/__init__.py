@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from punktfunk.realtime.audio import AudioLink as AudioLink
+    from punktfunk.realtime.carrying import UnitTaker as UnitTaker
+    from punktfunk.realtime.carrying import feed_units as feed_units
     from punktfunk.realtime.ciphers import Cipher as Cipher
     from punktfunk.realtime.code8 import Code8 as Code8
     from punktfunk.realtime.code16 import Code16 as Code16
@@ -115,6 +117,7 @@ __all__ = [
     "StageRecorder",
     "StageTimes",
     "TickTimes",
+    "UnitTaker",
     "Variant",
     "VariantFile",
     "VideoDecoder",
@@ -133,6 +136,7 @@ __all__ = [
     "decoding",
     "encoding",
     "feed_frames",
+    "feed_units",
     "find_variant",
     "find_variants",
     "frame_times",
@@ -191,6 +195,7 @@ _HOMES = {
     "StageRecorder": "present.stages",
     "StageTimes": "present.stages",
     "TickTimes": "instruments",
+    "UnitTaker": "carrying",
     "VOICE_PACKET_SAMPLES": "encode.voice",
     "VOICE_RATE_HZ": "encode.voice",
     "Variant": "variants",
@@ -211,6 +216,7 @@ _HOMES = {
     "decoding": "instruments",
     "encoding": "instruments",
     "feed_frames": "instruments",
+    "feed_units": "carrying",
     "find_variant": "workshop.files",
     "find_variants": "workshop.files",
     "frame_times": "instruments",

@@ -139,6 +139,10 @@ class Reassembly:
             complete_ns, packets & _U32, packets >> 32, shards & _U32, shards >> 32,
         )  # fmt: skip
 
+    def ends(self) -> tuple[ByteRing, U8]:
+        """Give the ring of frames, and room for the largest: for a kernel that takes instead of ``pop``."""
+        return self._ring, self._target
+
     def packets(self, since: int = 0) -> tuple[I64, int]:
         """Copy the log of authentic packets from number ``since`` on, and say what number comes next.
 

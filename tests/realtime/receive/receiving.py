@@ -1,6 +1,7 @@
 """A sender and a receiver of punktfunk/1 over loopback, and datagrams sealed one by one."""
 
 import os
+import select
 import socket
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -72,3 +73,12 @@ def linked(*, family=socket.AF_INET, **changes):
         finally:
             receiver.stop(LONG_NS)
             sender.close()
+
+
+def until(condition):
+    """Wait for another thread; nothing tells when."""
+    for _ in range(20_000):
+        if condition():
+            return
+        select.select([], [], [], 0.001)
+    raise AssertionError

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from media_host import MediaHost
-from receiving import LONG_NS, PLAN, SECRETS, linked, seal
+from receiving import LONG_NS, PLAN, SECRETS, linked, seal, until
 
 from punktfunk.errors import LocalProtocolError, PipelineFailed
 from punktfunk.plan import RealtimePlan
@@ -114,15 +114,6 @@ def test_flush_forgets_what_waits_and_what_is_begun():
         assert counters["slabs_used"] == 0
         assert link.carry().frame_index == 2
         assert link.receiver.counters()["flushed_frames"] == 2
-
-
-def until(condition):
-    """Wait for another thread; nothing tells when."""
-    for _ in range(20_000):
-        if condition():
-            return
-        select.select([], [], [], 0.001)
-    raise AssertionError
 
 
 def test_probe_filler_is_counted_apart():
