@@ -5,6 +5,7 @@ from typing import Final
 
 from punktfunk.control.native.identity import NativeIdentity
 from punktfunk.control.quic import QuicConfig
+from punktfunk.control.quic.config import IDLE_TIMEOUT_S
 from punktfunk.plan import Mode, RealtimePlan
 from punktfunk.wire.native.capabilities import (
     ALPN,
@@ -46,6 +47,7 @@ class SessionOptions:
     gamepad: GamepadKind = GamepadKind.AUTO
     label: str = "punktfunk"
     patience_s: float = APPROVAL_S
+    idle_timeout_s: float = IDLE_TIMEOUT_S  # silence after which the host counts as gone
     loss_ppm: int = 0  # datagrams thrown away on arrival, for measurements
     loss_seed: int = 0
     packet_log_rows: int = 0  # a power of two: keep the newest packets' headers, for recordings
@@ -77,8 +79,14 @@ def start_extensions(options: SessionOptions) -> Extensions:
     return Extensions(label=options.label, reads_reason=True)
 
 
-def client_config(identity: NativeIdentity, pin: str | None) -> QuicConfig:
+def client_config(
+    identity: NativeIdentity, pin: str | None, idle_timeout_s: float = IDLE_TIMEOUT_S
+) -> QuicConfig:
     """Dial with this identity; ``pin`` is the fingerprint to insist on, None to take whoever answers."""
     return QuicConfig(
-        alpn=(ALPN,), certificate=identity.certificate, private_key=identity.private_key, pin=pin
+        alpn=(ALPN,),
+        certificate=identity.certificate,
+        private_key=identity.private_key,
+        pin=pin,
+        idle_timeout_s=idle_timeout_s,
     )

@@ -284,7 +284,8 @@ async def open_session(
 
     ``say`` gets lines for people, such as that an approval is awaited.
     """
-    async with dialled(target, client_config(identity, target.fingerprint)) as connection:
+    config = client_config(identity, target.fingerprint, options.idle_timeout_s)
+    async with dialled(target, config) as connection:
         messages = MessageStream(connection.open_stream())
         welcome = await introduce(connection, messages, target.name, options, say)
         address = connection.remote_address[0]
