@@ -85,7 +85,7 @@ def pair(
         if any((window, device, grants, expires, wait)):
             raise Misuse(
                 "--for, --device, --grants, --expires and --wait go with --native.",
-                hint="A client of GameStream may do everything, until it is removed.",
+                hint="Pair first, then: punktfunk clients grant, punktfunk clients expire.",
             )
         clients.pair(pin, name, address, state)
     else:

@@ -227,7 +227,7 @@ class _Host:
     def _service(self, state: _State) -> GameStreamService:
         base = self._settings.port
         facts = HostFacts(self._settings.name, state.identity.host_id, base, base - 5, base + 21)
-        return GameStreamService(facts, state.catalogue, self._readiness)
+        return GameStreamService(facts, state.catalogue, self._readiness, state.book)
 
     async def _open_listeners(
         self,

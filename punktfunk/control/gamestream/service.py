@@ -13,11 +13,13 @@ from punktfunk.control.gamestream.box_art import read_image
 from punktfunk.control.gamestream.http import Refusal
 from punktfunk.control.gamestream.sessions import LaunchRefused, Sessions
 from punktfunk.control.gamestream.stream import Peer
+from punktfunk.control.native.access import Access
 from punktfunk.control.readiness import Readiness
-from punktfunk.control.trust import PairedClient
+from punktfunk.control.trust import ClientBook, ClientKind, PairedClient
 from punktfunk.wire.gamestream.applist import AppEntry
 from punktfunk.wire.gamestream.launch import LaunchRequest
 from punktfunk.wire.gamestream.serverinfo import NO_MAC, CodecMode, ServerInfo
+from punktfunk.wire.native.capabilities import Grant
 
 READY_WAIT_S = 15
 """A launch during start-up waits this long: a warm start is through by then, a cold one is not."""
@@ -37,8 +39,11 @@ class HostFacts:
 class GameStreamService:
     """Implements ``http.HostView``."""
 
-    def __init__(self, facts: HostFacts, catalogue: Catalogue, readiness: Readiness) -> None:
+    def __init__(
+        self, facts: HostFacts, catalogue: Catalogue, readiness: Readiness, book: ClientBook | None = None
+    ) -> None:
         self._facts = facts
+        self._book = book
         self._catalogue = catalogue
         self._readiness = readiness
         self.sessions: Sessions | None = None
@@ -92,13 +97,26 @@ class GameStreamService:
         self, verb: str, client: PairedClient, request: LaunchRequest, local_address: str, remote_address: str
     ) -> str:
         sessions = await self._ready_sessions()
-        peer = Peer(client.name, client.fingerprint, remote_address, local_address)
+        access = None
+        if self._book is not None:
+            access = Access(self._book, client.fingerprint, kind=ClientKind.GAMESTREAM)
+            self._check_launch(verb, request, access)
+        peer = Peer(client.name, client.fingerprint, remote_address, local_address, access)
         start = sessions.launch if verb == "launch" else sessions.resume
         try:
             await start(peer, request)
         except LaunchRefused as refusal:
             raise Refusal(refusal.status, str(refusal)) from refusal
         return session_url(local_address, self._facts.rtsp_port, encrypted=request.can_encrypt_rtsp)
+
+    def _check_launch(self, verb: str, request: LaunchRequest, access: Access) -> None:
+        """Refuse to start a program for a client that may not; it may still see the desktop."""
+        app = self._catalogue.find(request.app_id) if request.app_id is not None else None
+        starts = verb == "launch" and app is not None and bool(app.spec.command)
+        if starts and not access.allows_grant(Grant.LAUNCH):
+            raise Refusal(
+                403, "This device may not start apps on this host. Choose Desktop, or ask its owner."
+            )
 
     async def _ready_sessions(self) -> Sessions:
         with trio.move_on_after(READY_WAIT_S):

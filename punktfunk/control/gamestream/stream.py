@@ -14,6 +14,7 @@ import trio
 from punktfunk.control.gamestream.media import new_ping_payload
 from punktfunk.control.gamestream.negotiate import Agreement, HostOffer, describe, negotiate
 from punktfunk.control.input.queue import InputQueue
+from punktfunk.control.native.access import Access
 from punktfunk.errors import RemoteProtocolError
 from punktfunk.plan import AudioSource
 from punktfunk.wire.gamestream.control import (
@@ -35,6 +36,7 @@ from punktfunk.wire.gamestream.rtsp import (
     setup_headers,
 )
 from punktfunk.wire.gamestream.sdp import Encryption, build_describe, parse_announce
+from punktfunk.wire.input import InputEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,6 +65,11 @@ class Peer:
     fingerprint: str
     address: str
     local_address: str
+    access: Access | None = None  # None, in tests: everything is allowed
+
+    def allows(self, event: InputEvent) -> bool:
+        """Tell whether the owner lets this client do that."""
+        return self.access is None or self.access.allows(event)
 
 
 @dataclass(slots=True)
@@ -192,7 +199,8 @@ class Stream:
                     self.counts.idr_requests += 1
                     self.request_idr()
                 case InputPacket():
-                    self.input.put(parse_input(message.packet))
+                    events = parse_input(message.packet)
+                    self.input.put([event for event in events if self.peer.allows(event)])
                 case FecStatus():
                     self.counts.damaged_blocks += 1
                 case _:

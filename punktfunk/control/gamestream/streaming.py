@@ -151,6 +151,7 @@ async def _until_the_end(
             nursery.start_soon(watch, sound)
             nursery.start_soon(stream.input.deliver, injector)
             nursery.start_soon(_greet, stream)
+            nursery.start_soon(_hold_rights, stream, injector)
             nursery.start_soon(_keep_awake, stream, output, report)
             await stream.ended.wait()
             nursery.cancel_scope.cancel()
@@ -170,6 +171,18 @@ async def _greet(stream: Stream) -> None:
         send_feedback(stream, HdrMode(enabled=False))
     else:
         stream.end(f"no control connection within {CONNECT_TIMEOUT_S} s")
+
+
+async def _hold_rights(stream: Stream, injector: Injector) -> None:
+    """Let go of what is held when a right to it is taken away, and end with the client's time."""
+    if stream.peer.access is None:
+        return
+
+    async def tell_nobody(_update: object) -> None:
+        """GameStream has no words for this."""
+
+    reason = await stream.peer.access.keep(tell_nobody, narrowed=injector.release_all)
+    stream.end(reason, termination_code=TerminationCode.GRACEFUL)
 
 
 async def _keep_awake(stream: Stream, output: VirtualOutput, report: Report) -> None:

@@ -1,7 +1,8 @@
 """What one session may do right now: the client's grants and its time, as the book has them at this moment.
 
-Nothing is copied at the session's start: a change by the owner counts for the very next event. The client is
-told of it by AccessUpdate, as it is when 300 and 60 seconds are left (punktfunk-1 sections 2.4 and 2.17).
+Nothing is copied at the session's start: a change by the owner counts for the very next event, whichever
+protocol it came by. A punktfunk/1 client is told of changes by AccessUpdate, as it is when 300 and 60 seconds
+are left (punktfunk-1 sections 2.4 and 2.17).
 """
 
 import math
@@ -48,9 +49,17 @@ class Access:
     paired: everything on an open host, nothing (None: no session at all) on any other.
     """
 
-    def __init__(self, book: ClientBook, fingerprint: str | None, *, stranger: Grant | None = None) -> None:
+    def __init__(
+        self,
+        book: ClientBook,
+        fingerprint: str | None,
+        *,
+        kind: ClientKind = ClientKind.NATIVE,
+        stranger: Grant | None = None,
+    ) -> None:
         self._book = book
         self._fingerprint = fingerprint
+        self._kind = kind
         self._stranger = stranger
         self.refused: Counter[str] = Counter()
 
@@ -118,7 +127,7 @@ class Access:
 
     def _client(self) -> PairedClient | None:
         client = None if self._fingerprint is None else self._book.known(self._fingerprint)
-        return client if client is not None and ClientKind.NATIVE in client.kinds else None
+        return client if client is not None and self._kind in client.kinds else None
 
     def _end_s(self) -> int:
         client = self._client()

@@ -18,8 +18,9 @@ from punktfunk.control.gamestream.service import (
     session_url,
 )
 from punktfunk.control.readiness import Readiness
-from punktfunk.control.trust import PairedClient
+from punktfunk.control.trust import ClientBook, PairedClient
 from punktfunk.wire.gamestream.serverinfo import NO_MAC, CodecMode
+from punktfunk.wire.native.capabilities import Grant
 
 ROUTES = """\
 Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
@@ -161,6 +162,26 @@ async def test_refusals_keep_status_and_words(service):
             await call()
         assert refused.value.status_code == 400
     assert sessions.calls[-1] == ("cancel", CLIENT.fingerprint)
+
+
+@pytest.mark.trio
+async def test_rights_come_with_the_stream_and_some_are_needed_to_start_apps(service, tmp_path):
+    sessions = ready(service)
+    service._book = ClientBook(tmp_path)
+    client = await service._book.add(b"certificate", "deck")
+    game = App(3, AppSpec("Game", ["game"]))
+    service._catalogue = Catalogue([App(1, AppSpec("Desktop")), game])
+    for app_id in ("1", "3"):
+        await service.launch(client, make_launch(appid=app_id), "192.0.2.1", "192.0.2.7")
+    access = sessions.calls[0][1].access
+    assert access.grants == Grant.ALL
+    await service._book.set_rights("deck", grants=Grant.GAMEPAD)
+    assert access.grants == Grant.GAMEPAD
+    await service.launch(client, make_launch(appid="1"), "192.0.2.1", "192.0.2.7")
+    await service.resume(client, make_launch(appid="3"), "192.0.2.1", "192.0.2.7")
+    with pytest.raises(Refusal, match="Desktop") as refused:
+        await service.launch(client, make_launch(appid="3"), "192.0.2.1", "192.0.2.7")
+    assert refused.value.status_code == 403
 
 
 @pytest.mark.trio
