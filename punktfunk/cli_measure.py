@@ -302,9 +302,9 @@ def replay(
     """Play a recorded network back under a virtual clock: the same bytes of report each time, everywhere.
 
     As it was: frames of the recorded sizes and parity meet the recorded fates, and today's receiver makes of
-    them what it makes. With --adapt parity, recovery and bitrate follow from today's code, so that a change can
-    be tried on yesterday's network. The digest is over all that happened: keep it beside the recording, and the
-    bad evening is a regression test.
+    them what it makes. With --adapt parity, recovery and bitrate follow from today's code, so that a change
+    can be tried on yesterday's network. The digest is over all that happened: keep it beside the recording,
+    and the bad evening is a regression test.
 
     \b
     Examples:

@@ -17,7 +17,7 @@ from punktfunk.errors import ConfigError, EnvironmentProblem
 VERBS = ["serve", "pair", "clients list", "clients rename", "clients remove", "apps list", "doctor", "warm"]
 VERBS += ["clients pending", "clients approve", "clients deny", "clients grant", "clients expire"]
 VERBS += ["config show", "config path", "config check", "version"]
-VERBS += ["loss", "why-late"]
+VERBS += ["loss", "why-late", "record", "replay"]
 VERBS += ["bench fec", "bench seal", "bench ring", "bench send", "bench frame"]
 VERBS += ["lab new", "lab list", "lab check", "lab compare", "lab swap", "lab frames"]
 

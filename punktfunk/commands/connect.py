@@ -79,9 +79,9 @@ def client_folder(state: Path | None) -> Path:
 
 def connect(wishes: Wishes) -> bool:
     """Connect and stream until the user or the host ends it; False if frames were wrong."""
-    wishes = _checked(wishes)
+    wishes = check_wishes(wishes)
     set_up_logging("warning", sys.stderr)
-    connector = _connector(wishes)
+    connector = make_connector(wishes)
     try:
         if wishes.headless or wishes.record:
             return _headless(wishes, connector)
@@ -102,7 +102,8 @@ def _write_flight(path: Path | None, connector: Any) -> None:
         ) from error
 
 
-def _checked(wishes: Wishes) -> Wishes:
+def check_wishes(wishes: Wishes) -> Wishes:
+    """Return the wishes if they can be; Misuse otherwise."""
     parse_mode(wishes.mode)
     for name in wishes.codec:
         if name not in CODEC_NAMES:
@@ -116,7 +117,7 @@ def _checked(wishes: Wishes) -> Wishes:
     return wishes
 
 
-def _connector(wishes: Wishes) -> Any:
+def make_connector(wishes: Wishes) -> Any:
     """Find the host, pair if a PIN was given, and make what opens sessions with it."""
     from punktfunk.control.client import connector as connecting
     from punktfunk.control.client import discovery
@@ -168,7 +169,7 @@ def _pair(target: Any, identity: Any, pin: str, name: str, known: KnownHosts, wi
 
     check_pin(pin)
     anyone = target if wishes.fingerprint is not None else replace(target, fingerprint=None)
-    fingerprint = _run(partial(pair, anyone, identity, pin, name), trio.run)
+    fingerprint = run_politely(partial(pair, anyone, identity, pin, name), trio.run)
     known.pin(fingerprint, target.name, target.address, target.port, Trust.PIN)
     wishes.say(f"paired with {target.name}")
     return replace(target, fingerprint=fingerprint)
@@ -181,7 +182,7 @@ def _headless(wishes: Wishes, connector: Any) -> bool:
     from punktfunk.measure.latency import judge
     from punktfunk.measure.verification import verify
 
-    _warm(wishes)
+    warm_up(wishes)
     options = HeadlessOptions(
         frames=wishes.frames,
         seconds=wishes.seconds,
@@ -192,7 +193,7 @@ def _headless(wishes: Wishes, connector: Any) -> bool:
     takes: list[Take] = []
     interrupted = False
     try:
-        _run(partial(run_headless, connector.session, options, wishes.say, takes), trio.run)
+        run_politely(partial(run_headless, connector.session, options, wishes.say, takes), trio.run)
     except KeyboardInterrupt:
         interrupted = True  # what was seen until then is still worth its report
     reports = []
@@ -227,7 +228,7 @@ def _window(wishes: Wishes, connector: Any) -> None:
         raise EnvironmentProblem(
             f"the window needs SDL: {error}", hint="pip install 'punktfunk[client]', or use --headless."
         ) from error
-    _warm(wishes)
+    warm_up(wishes)
     mode = parse_mode(wishes.mode)
     options = WindowOptions(
         title=f"{printable(connector.target.name)} - punktfunk",
@@ -244,7 +245,7 @@ def _window(wishes: Wishes, connector: Any) -> None:
     run_window(connector.session, options, keep_connected)
 
 
-def _warm(wishes: Wishes) -> None:
+def warm_up(wishes: Wishes) -> None:
     """Compile the kernels if this machine has not yet, and prepare the process for its threads."""
     from punktfunk import realtime
 
@@ -256,7 +257,7 @@ def _warm(wishes: Wishes) -> None:
     realtime.prepare_process()
 
 
-def _run(function: Callable[[], Awaitable[Any]], run: Callable[..., Any]) -> Any:
+def run_politely(function: Callable[[], Awaitable[Any]], run: Callable[..., Any]) -> Any:
     """Run under Trio until done, SIGINT or SIGTERM; the first leaves the host politely."""
     import trio
 
