@@ -326,3 +326,4 @@ def add_to(app: typer.Typer) -> None:
     app.command()(record)
     app.command()(replay)
     app.command("why-late")(why_late)
+    app.command()(dissect)
