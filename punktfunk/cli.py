@@ -15,6 +15,7 @@ from punktfunk.cli_clients import clients, pair
 from punktfunk.cli_connect import add_to as add_client
 from punktfunk.cli_lab import lab
 from punktfunk.cli_measure import add_to as add_measurements
+from punktfunk.cli_status import status
 from punktfunk.errors import Misuse, PunktfunkError
 
 DONE, FAILED, MISUSE, INTERRUPTED = 0, 1, 2, 130
@@ -33,6 +34,7 @@ app = typer.Typer(
 apps = typer.Typer(help="Apps that clients can start.", rich_markup_mode=None, no_args_is_help=True)
 config = typer.Typer(help="Settings: show, path, check.", rich_markup_mode=None, no_args_is_help=True)
 app.command("pair")(pair)
+app.command("status")(status)
 app.add_typer(clients, name="clients")
 app.add_typer(apps, name="apps")
 app.add_typer(config, name="config")
@@ -219,7 +221,7 @@ def main() -> None:
     """Run one verb and end the process with its exit code."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
-    status = 0
+    exit_code = 0
     try:
         app(args=arguments, prog_name="punktfunk")
     except* (PunktfunkError, OSError) as group:
@@ -228,9 +230,9 @@ def main() -> None:
         problems = _leaves(group)
         for error in problems:
             _print_error(error)
-        status = MISUSE if all(isinstance(error, Misuse) for error in problems) else FAILED
-    if status:
-        sys.exit(status)
+        exit_code = MISUSE if all(isinstance(error, Misuse) for error in problems) else FAILED
+    if exit_code:
+        sys.exit(exit_code)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

@@ -1,0 +1,42 @@
+"""The verb ``status``: what the running host says of itself, for people."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from punktfunk.commands.admin import ask
+from punktfunk.log import printable
+
+
+def show_status(state: Path | None, *, as_json: bool) -> None:
+    """Ask the host and print its answer."""
+    answer = ask(state, {"verb": "status"})
+    print(json.dumps(answer, indent=2) if as_json else "\n".join(map(printable, describe(answer))))
+
+
+def describe(answer: Mapping[str, Any]) -> list[str]:
+    """Say it in lines, one for each client."""
+    ready = "ready" if answer["ready"] else f"starting: {answer['waiting_for']}"
+    head = f"{answer['name']}: punktfunk {answer['version']}, process {answer['pid']}"
+    lines = [f"{head}, display {answer['display'] or 'none yet'}, {ready}"]
+    if answer["app"]:
+        lines.append(f"GameStream: {answer['app']}, shown to {answer['client'] or 'nobody now'}")
+    sessions = answer.get("native")
+    if sessions is None:
+        return [*lines, "punktfunk/1 is switched off"]
+    lines += [_session(session) for session in sessions]
+    return lines if len(lines) > 1 else [*lines, "nobody streams"]
+
+
+def _session(session: Mapping[str, Any]) -> str:
+    if session.get("waiting"):
+        return f"punktfunk/1: {session['app']} waits for {session['client']} to come back"
+    head = f"punktfunk/1 session {session['number']}: {session['client']} at {session['address']}"
+    if "mode" not in session:
+        return f"{head}, starting"
+    return (
+        f"{head}, {session['app'] or 'no display yet'}, {session['mode']} {session['codec']}, "
+        f"{session['bitrate_kbps'] / 1000:.1f} Mbit/s with {session['fec_percent']} % parity, "
+        f"{session['loss_ppm'] / 10_000:.2f} % lost, {session['frames']} frames in {session['seconds']} s"
+    )
