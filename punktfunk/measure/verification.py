@@ -1,13 +1,13 @@
 """Whether a stream's frames are what the host sent: all there, in order, readable, undamaged.
 
 The test card's barcode numbers its pictures; units of the synthetic source are compared byte by byte. A
-number that comes twice is a picture that the host sent again (it had no newer one); a number that is missing is one
-that the host never encoded, unless a frame index is missing too: only those are losses.
+number that comes twice is a picture that the host sent again (it had no newer one); a number that is missing
+is one that the host never encoded, unless a frame index is missing too: only those are losses.
 """
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 
 from punktfunk.realtime import FrameRow
 
@@ -55,11 +55,16 @@ def verify(rows: Sequence[FrameRow]) -> Verification:
     """Judge the rows of one session, in the order of completion."""
     synthetic = [row for row in rows if row.intact is not None]
     shown = [row for row in rows if row.readable is not None]
-    numbers = [row.number for row in shown if row.number is not None]
-    steps = [((b - a + _HALF) & _MASK) - _HALF for a, b in itertools.pairwise(numbers)]
+    numbered = [row for row in shown if row.number is not None]
+    steps = [
+        (((later.number or 0) - (earlier.number or 0) + _HALF) & _MASK) - _HALF
+        for earlier, later in pairwise(numbered)
+        # Another mode is another test card, which counts from 0.
+        if (earlier.width_px, earlier.height_px) == (later.width_px, later.height_px)
+    ]
     if synthetic:
         what, damaged = "synthetic", sum(not row.intact for row in rows)
-    elif numbers:
+    elif numbered:
         what, damaged = "barcodes", sum(not row.readable for row in shown)
     else:
         what, damaged = "nothing", 0

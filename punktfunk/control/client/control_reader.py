@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from punktfunk.control.client.session import ClientSession
 
 TIMINGS_KEPT: Final = 1024
+OLDEST_STAMP_NS: Final = 1_000_000_000
+"""An arrival longer ago says that the wall clock was set meanwhile."""
 
 _FOR_OTHERS: Final = (
     AccessUpdate,
@@ -60,12 +62,21 @@ async def read_control(session: "ClientSession") -> None:
         payload = await session.messages.receive()
         if payload is None:
             return
-        now_ns = session.clock.steady.now_ns()
+        now_ns = _arrival_ns(session)
         message = parse_control(payload)
         if isinstance(message, ClockEcho):
             session.rounds.take_echo(message, now_ns)
         elif message is not None:
             take_control(session, message)
+
+
+def _arrival_ns(session: "ClientSession") -> int:
+    """When the message just read arrived, by the kernel's stamp: our own would also tell who held the GIL."""
+    steady = session.clock.steady
+    now_ns = steady.now_ns()
+    stamp_ns = session.control_stream.received_ns
+    arrived_ns = steady.of_realtime(stamp_ns) if stamp_ns else now_ns
+    return arrived_ns if now_ns - OLDEST_STAMP_NS < arrived_ns <= now_ns else now_ns
 
 
 def take_control(session: "ClientSession", message: ControlMessage) -> None:

@@ -21,19 +21,28 @@ class SteadyClock:
 
     @classmethod
     def measure(cls) -> "SteadyClock":
-        """Compare the system's clocks; the reading with the least time between both of them counts."""
-        best_ns, shift_ns = 1 << 62, 0
-        for _ in range(_SAMPLE_COUNT):
-            before_ns = time.monotonic_ns()
-            wall_ns = time.time_ns()
-            after_ns = time.monotonic_ns()
-            if after_ns - before_ns < best_ns:
-                best_ns, shift_ns = after_ns - before_ns, wall_ns - (before_ns + after_ns) // 2
-        return cls(shift_ns)
+        """Compare the system's clocks."""
+        return cls(_shift_ns())
 
     def now_ns(self) -> int:
         """Nanoseconds since 1970, for ClockProbe."""
         return time.monotonic_ns() + self.shift_ns
+
+    def of_realtime(self, wall_ns: int) -> int:
+        """Turn a stamp of the system's realtime clock, taken a moment ago, into one of this clock."""
+        return wall_ns - _shift_ns() + self.shift_ns
+
+
+def _shift_ns() -> int:
+    """CLOCK_REALTIME minus CLOCK_MONOTONIC; of several readings the one with the least time around it."""
+    best_ns, shift_ns = 1 << 62, 0
+    for _ in range(_SAMPLE_COUNT):
+        before_ns = time.monotonic_ns()
+        wall_ns = time.time_ns()
+        after_ns = time.monotonic_ns()
+        if after_ns - before_ns < best_ns:
+            best_ns, shift_ns = after_ns - before_ns, wall_ns - (before_ns + after_ns) // 2
+    return shift_ns
 
 
 class HostClock:

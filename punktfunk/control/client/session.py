@@ -33,7 +33,7 @@ from punktfunk.control.client.session_tasks import run_session
 from punktfunk.control.client.setup import introduce, receive_plan, start_message
 from punktfunk.control.native.identity import NativeIdentity
 from punktfunk.control.native.messages import MessageStream
-from punktfunk.control.quic import QuicClosed, QuicConnection, StreamReset
+from punktfunk.control.quic import QuicClosed, QuicConnection, QuicStream, StreamReset
 from punktfunk.errors import PunktfunkError
 from punktfunk.plan import Mode
 from punktfunk.realtime import VideoReceiver
@@ -67,13 +67,15 @@ class ClientSession:
     def __init__(
         self,
         connection: QuicConnection,
+        control_stream: QuicStream,
         messages: MessageStream,
         host: str,
         welcome: Welcome,
         options: SessionOptions,
         video: VideoReceiver,
     ) -> None:
-        self.connection, self.messages, self.host = connection, messages, host
+        self.connection, self.control_stream = connection, control_stream
+        self.messages, self.host = messages, host
         self.welcome, self.options, self.video = welcome, options, video
         self.mode = Mode(welcome.width_px, welcome.height_px, welcome.refresh_hz * 1000)
         self.bitrate_kbps = welcome.bitrate_kbps
@@ -286,7 +288,8 @@ async def open_session(
     """
     config = client_config(identity, target.fingerprint, options.idle_timeout_s)
     async with dialled(target, config) as connection:
-        messages = MessageStream(connection.open_stream())
+        stream = connection.open_stream()
+        messages = MessageStream(stream)
         welcome = await introduce(connection, messages, target.name, options, say)
         address = connection.remote_address[0]
         with media_socket(address) as bound:
@@ -297,7 +300,7 @@ async def open_session(
             except (QuicClosed, StreamReset):
                 raise await why_closed(connection, target.name) from None
             async with _receiving(welcome, options, bound.fileno()) as video:
-                session = ClientSession(connection, messages, target.name, welcome, options, video)
+                session = ClientSession(connection, stream, messages, target.name, welcome, options, video)
                 failure: Exception | None = None
                 try:
                     async with trio.open_nursery() as nursery:

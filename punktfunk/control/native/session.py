@@ -252,7 +252,8 @@ class Session:
     async def _read_control(self, steering: Steering) -> None:
         """Read until the stream ends, which ends the session: no client closes it before."""
         while (payload := await self._messages.receive()) is not None:
-            received_ns = time.time_ns()
+            # The kernel's stamp where there is one: ours would also tell how long the interpreter was busy.
+            received_ns = getattr(self._messages.stream, "received_ns", 0) or time.time_ns()
             message = wire.parse_control(payload)
             if isinstance(message, wire.ClockProbe):
                 await self._voice.echo(message, received_ns)
