@@ -16,7 +16,11 @@ def serve(flags: Mapping[str, object], config_file: Path | None) -> None:
     """Run the host until it is told to stop."""
     settings = load_settings(flags, file=config_file).settings
     set_up_logging(settings.log_level)
-    refuse_held_ports(settings.port, settings.bind)
+    refuse_held_ports(
+        settings.port if settings.gamestream else None,
+        settings.bind,
+        settings.native_port if settings.native else None,
+    )
 
     import trio
 

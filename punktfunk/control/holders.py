@@ -1,7 +1,7 @@
 """Who holds our ports: read from /proc, so that an error can name the process instead of "address in use".
 
-Ports lie at fixed distances from the HTTP port, the same for every GameStream host (Sunshine nvhttp.h, rtsp.h
-and stream.h).
+GameStream's ports lie at fixed distances from the HTTP port, the same for every host (Sunshine nvhttp.h,
+rtsp.h and stream.h); punktfunk/1 has one port, and takes a free one for each session's video.
 """
 
 import os
@@ -29,8 +29,10 @@ MDNS_PORT = 5353
 LISTENING = {"tcp": "0A", "udp": "07"}
 """State column of /proc/net: TCP_LISTEN, and what an unconnected UDP socket shows (net/tcp_states.h)."""
 
-HOST_NAMES = frozenset({"sunshine", "apollo", "punktfunk", "wolf", "moonshine", "vibepollo"})
-"""GameStream hosts that may hold these ports, as their processes are called."""
+HOST_NAMES = frozenset(
+    {"sunshine", "apollo", "punktfunk", "punktfunk-host", "wolf", "moonshine", "vibepollo"}
+)
+"""Streaming hosts that may hold these ports, as their processes are called."""
 
 _SOCKET_LINK = re.compile(r"socket:\[(\d+)\]")
 
@@ -60,9 +62,21 @@ class _Bound:
     inode: int
 
 
-def port_holders(base: int, bind: Sequence[str], *, proc: Path = Path("/proc")) -> list[Holder]:
-    """List who holds the ports of a host with HTTP port ``base`` on the addresses ``bind``."""
-    wanted = {(protocol, base + distance): purpose for purpose, protocol, distance in PORTS}
+def wanted_ports(base: int | None, native_port: int | None = None) -> dict[tuple[str, int], str]:
+    """Protocol and port of everything a host listens on, with its purpose; None leaves a protocol out."""
+    wanted: dict[tuple[str, int], str] = {}
+    if base is not None:
+        wanted |= {(protocol, base + distance): purpose for purpose, protocol, distance in PORTS}
+    if native_port is not None:
+        wanted["udp", native_port] = "punktfunk/1"
+    return wanted
+
+
+def port_holders(
+    base: int | None, bind: Sequence[str], native_port: int | None = None, *, proc: Path = Path("/proc")
+) -> list[Holder]:
+    """List who holds the ports of a host on the addresses ``bind``; the ports are those of ``wanted_ports``."""
+    wanted = wanted_ports(base, native_port)
     addresses = [ip_address(address.partition("%")[0]) for address in bind]
     taken = [
         bound
@@ -84,15 +98,16 @@ def port_holders(base: int, bind: Sequence[str], *, proc: Path = Path("/proc")) 
     return sorted(holders, key=lambda holder: (holder.port, holder.protocol, holder.pid or 0))
 
 
-def refuse_held_ports(base: int, bind: Sequence[str]) -> None:
+def refuse_held_ports(base: int | None, bind: Sequence[str], native_port: int | None = None) -> None:
     """Raise EnvironmentProblem naming every process that holds a port which the host needs."""
-    holders = port_holders(base, bind)
+    holders = port_holders(base, bind, native_port)
     if holders:
         raise EnvironmentProblem("\n  ".join(map(str, holders)), hint=remedy(holders))
 
 
 def remedy(holders: Iterable[Holder]) -> str:
     """Say how to get the ports back from these processes, or how to do without."""
+    holders = list(holders)
     names = {holder.process or "" for holder in holders}
     pids = sorted({holder.pid for holder in holders if holder.pid})
     if any("sunshine" in name.lower() or "apollo" in name.lower() for name in names):
@@ -104,6 +119,8 @@ def remedy(holders: Iterable[Holder]) -> str:
         stop = f"Stop it: kill {' '.join(map(str, pids))}"
     else:
         stop = "Find it with `sudo ss -lptun` and stop it"
+    if all(holder.purpose == "punktfunk/1" for holder in holders):
+        return f"{stop}; or choose another port, such as PUNKTFUNK_NATIVE_PORT=9787."
     return f"{stop}; or choose other ports, such as --port 48989 with its own --state folder."
 
 

@@ -129,6 +129,15 @@ def test_a_real_listener_of_this_process_is_found():
         assert f"kill {os.getpid()}" in caught.value.hint
 
 
+def test_the_port_of_punktfunk_1_is_looked_for_where_it_is_wanted(proc):
+    folder = proc(tcp=[row("0.0.0.0", BASE, "0A")], udp=[row("0.0.0.0", 9777, "07", uid=0, inode=78)])
+    (holder,) = port_holders(None, ["::"], 9777, proc=folder)
+    assert (holder.purpose, holder.port) == ("punktfunk/1", 9777)
+    assert "PUNKTFUNK_NATIVE_PORT" in remedy([holder])
+    assert len(port_holders(BASE, ["::"], 9777, proc=folder)) == 2
+    assert len(port_holders(BASE, ["::"], proc=folder)) == 1
+
+
 def test_free_ports_are_accepted(proc):
     assert port_holders(BASE, ["::"], proc=proc()) == []
     assert isinstance(remedy([Holder("tcp", BASE, "http", "root")]), str)

@@ -41,8 +41,10 @@ def examine(settings: Settings, progress: Callable[[str], None] = lambda _check:
     findings += encoder_findings(reports)
     findings.append(examine_audio(settings.audio))
     progress("network")
-    findings.append(examine_ports(settings.port, settings.bind))
-    findings.append(examine_firewall(settings.port, run_command))
+    base = settings.port if settings.gamestream else None
+    native_port = settings.native_port if settings.native else None
+    findings.append(examine_ports(base, settings.bind, native_port))
+    findings.append(examine_firewall(base, run_command, native_port=native_port))
     findings.append(examine_buffers())
     progress("kernels")
     findings.append(examine_realtime(settings.realtime_priority))

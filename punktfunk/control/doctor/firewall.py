@@ -10,23 +10,29 @@ from pathlib import Path
 from typing import Any
 
 from punktfunk.control.doctor.finding import Finding, Run, Status, read_text
-from punktfunk.control.holders import MDNS_PORT, PORTS
+from punktfunk.control.holders import MDNS_PORT, wanted_ports
 
 CHECK = "firewall"
 CONSEQUENCE = "Clients in the network cannot find this host, or connect and see no picture."
 
 
-def needed_ports(base: int) -> dict[str, list[int]]:
-    """Ports that clients must reach, by protocol."""
+def needed_ports(base: int | None, native_port: int | None = None) -> dict[str, list[int]]:
+    """Ports that clients must reach, by protocol.
+
+    The video of punktfunk/1 leaves from a port of its own for each session; a firewall that knows connections
+    lets the client's packets to it in, as ours went out first.
+    """
     ports: dict[str, list[int]] = {"tcp": [], "udp": [MDNS_PORT]}
-    for _purpose, protocol, distance in PORTS:
-        ports[protocol].append(base + distance)
+    for protocol, port in wanted_ports(base, native_port):
+        ports[protocol].append(port)
     return {protocol: sorted(numbers) for protocol, numbers in ports.items()}
 
 
-def examine_firewall(base: int, run: Run, root: Path = Path("/")) -> Finding:
+def examine_firewall(
+    base: int | None, run: Run, root: Path = Path("/"), *, native_port: int | None = None
+) -> Finding:
     """Look for the first active firewall and whether it lets our ports in."""
-    ports = needed_ports(base)
+    ports = needed_ports(base, native_port)
     for look in (_firewalld, _ufw, _nftables, _iptables):
         finding = look(ports, run, root)
         if finding is not None:

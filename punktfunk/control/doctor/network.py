@@ -4,17 +4,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from punktfunk.control.doctor.finding import Finding, Status, read_text
-from punktfunk.control.holders import PORTS, port_holders, remedy
+from punktfunk.control.holders import port_holders, remedy, wanted_ports
 
 WANTED_SEND_BUFFER_BYTES = 4 << 20
 """Some frames of 4K at 150 Mbit/s: what is not taken at once stays in the kernel, not in our queue."""
 
 
-def examine_ports(base: int, bind: Sequence[str], proc: Path = Path("/proc")) -> Finding:
+def examine_ports(
+    base: int | None, bind: Sequence[str], native_port: int | None = None, *, proc: Path = Path("/proc")
+) -> Finding:
     """Look whether somebody else listens where the host would."""
-    holders = port_holders(base, bind, proc=proc)
+    holders = port_holders(base, bind, native_port, proc=proc)
     if not holders:
-        numbers = ", ".join(f"{base + distance}/{protocol}" for _, protocol, distance in PORTS)
+        numbers = ", ".join(f"{port}/{protocol}" for protocol, port in wanted_ports(base, native_port))
         return Finding("ports", Status.OK, f"free: {numbers}")
     if all(holder.process == "punktfunk" for holder in holders):
         pids = sorted({holder.pid for holder in holders if holder.pid})

@@ -147,7 +147,7 @@ def test_socket_buffers(tmp_path, text, status):
 
 def test_free_ports_are_listed(tmp_path):
     (tmp_path / "net").mkdir()
-    assert "47998/udp" in examine_ports(47989, ["::"], tmp_path).found
+    assert "47998/udp" in examine_ports(47989, ["::"], proc=tmp_path).found
 
 
 def test_our_own_running_host_is_no_obstacle(monkeypatch):

@@ -24,6 +24,7 @@ def nothing(_words):
 
 def test_the_ports_are_those_of_the_protocol():
     assert needed_ports(BASE) == {"tcp": TCP, "udp": UDP}
+    assert needed_ports(None, 9777) == {"tcp": [], "udp": [5353, 9777]}
 
 
 def test_no_firewall_is_fine(tmp_path):
