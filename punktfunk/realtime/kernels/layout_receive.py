@@ -7,6 +7,7 @@ before the kernel starts.
 # Words of control.
 STOP = 0
 FLUSH_WANTED = 1  # one more for every flush that is asked for
+PROBE_WANTED = 2  # one more for every burst of filler whose first and last arrival are asked for
 # Constants of the session.
 SHARD_MAX = 8  # bytes of the largest shard
 DATA_MAX = 9  # K max
@@ -55,6 +56,7 @@ RANDOM = 57  # state of the generator of losses; never 0
 FLUSH_DONE = 58
 SLABS_IN_USE = 59
 BATCH = 60  # messages that the next call asks for
+PROBE_SEEN = 62  # the burst that PROBE_FIRST_NS and PROBE_LAST_NS belong to
 LOG_COUNT = 61  # packets that were logged so far, written last
 COUNTS = 64
 

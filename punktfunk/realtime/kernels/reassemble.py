@@ -6,7 +6,8 @@ ready when its last shard is. Parity has a run for each block that needs it. The
 """
 
 from punktfunk.realtime.kernels import layout_receive as at
-from punktfunk.realtime.kernels.atomics import copy_bytes
+from punktfunk.realtime.kernels.atomics import copy_bytes, store_release
+from punktfunk.realtime.kernels.atomics import words_at as array_at
 from punktfunk.realtime.kernels.believe import read_packet
 from punktfunk.realtime.kernels.finish import finish_block, finish_frame
 from punktfunk.realtime.kernels.jit import entry, int64
@@ -232,9 +233,11 @@ def _note_packet(receiver: int, text_bytes: int, now_ns: int) -> int:
     if packet[at.PACKET_USER_FLAGS] & USER_PROBE:
         words[at.PROBE_PACKETS] += 1
         words[at.PROBE_BYTES] += text_bytes
-        if words[at.PROBE_FIRST_NS] == 0:
+        wanted = words[at.PROBE_WANTED]
+        if words[at.PROBE_FIRST_NS] == 0 or words[at.PROBE_SEEN] != wanted:
             words[at.PROBE_FIRST_NS] = now_ns
         words[at.PROBE_LAST_NS] = now_ns
+        store_release(array_at(receiver, at.RECEIVER_WORD_COUNT), at.PROBE_SEEN, wanted)
         return int64(1)
     if packet[at.PACKET_SHARD] < packet[at.PACKET_DATA_COUNT]:
         words[at.MEDIA_BYTES] += packet[at.PACKET_SHARD_BYTES]

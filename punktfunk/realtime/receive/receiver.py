@@ -76,7 +76,7 @@ class VideoReceiver:
         self._over = True  # no thread runs; the thread itself says so while it is still alive
         self._placement: Placement | None = None
         self._popping = threading.Lock()  # ``stop`` closes what a ``pop`` in another thread may wait on
-        self._flush_count = 0
+        self._flush_count = self._probe_count = 0
         self._forgotten_ns = 0
         self._skipped_count = 0
 
@@ -151,11 +151,14 @@ class VideoReceiver:
 
     def open_probe(self) -> None:
         """Forget when probe filler came first and last: a new burst is about to be measured."""
-        self._reassembly.words[at.PROBE_FIRST_NS] = self._reassembly.words[at.PROBE_LAST_NS] = 0
+        self._probe_count += 1
+        post_word(self._reassembly.words, at.PROBE_WANTED, self._probe_count)
 
     def probe_window_ns(self) -> tuple[int, int]:
         """CLOCK_MONOTONIC of the first and the last probe packet since ``open_probe``; 0, 0 for none."""
         words = self._reassembly.words
+        if words[at.PROBE_SEEN] != self._probe_count:
+            return 0, 0
         return int(words[at.PROBE_FIRST_NS]), int(words[at.PROBE_LAST_NS])
 
     def packets(self, since: int = 0) -> tuple[NDArray[np.int64], int]:

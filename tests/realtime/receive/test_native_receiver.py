@@ -6,6 +6,7 @@ import socket
 import threading
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,8 @@ from receiving import LONG_NS, PLAN, SECRETS, linked, seal, until
 
 from punktfunk.errors import LocalProtocolError, PipelineFailed
 from punktfunk.plan import RealtimePlan
+from punktfunk.realtime.kernels.layout import BAD_SIZE
+from punktfunk.realtime.kernels.native_receive import receive_loop, take_group
 from punktfunk.realtime.receive.reassembly import Reassembly
 from punktfunk.realtime.receive.receiver import VideoReceiver
 from punktfunk.wire.native.packet import USER_PROBE, FecScheme
@@ -245,3 +248,61 @@ def test_losses_are_those_of_the_textbook_generator(loss_ppm):
     counters = receiver.counters()
     assert counters["injected_losses"] == lost
     assert counters["packets"] == 400 - lost
+
+
+def test_a_probe_is_timed_from_its_first_packet_to_its_last():
+    host = MediaHost(FecScheme.GF16, 50, 512, 20)
+    with linked(decryption_key=None) as link:
+        assert link.receiver.probe_window_ns() == (0, 0)
+        before = (0, 0)
+        for burst in range(1, 3):
+            link.receiver.open_probe()
+            assert link.receiver.probe_window_ns() == (0, 0)
+            for packet in host.whole(bytes(2000), USER_PROBE):
+                link.host.sendto(packet, link.client.getsockname())
+            wanted = burst * 6
+            until(lambda wanted=wanted: link.receiver.counters()["probe_packets"] == wanted)
+            first, last = link.receiver.probe_window_ns()
+            assert before[1] < first <= last
+            before = first, last
+        assert link.receiver.counters()["newest_index"] == -1
+
+
+@pytest.mark.parametrize("shard_bytes", [512, 1388, 8908])
+def test_datagrams_that_are_not_glued(shard_bytes):
+    with linked(shard_bytes_max=shard_bytes, loss_ppm=20_000) as link:
+        link.client.setsockopt(socket.IPPROTO_UDP, 104, 0)
+        assert [link.carry(size).frame_index for size in (1, 70_000, 200_000)] == [0, 1, 2]
+
+
+def test_forgeries_among_what_is_glued():
+    """A message of the system's may hold datagrams of anybody: one that is wrong harms none beside it."""
+    host = MediaHost(FecScheme.GF16, 50, 512, 20)
+    receiver = Reassembly(PLAN)
+    source, unit = random.Random(1), bytes(15_000)
+    datagrams = [seal(packet, number) for number, packet in enumerate(host.whole(unit))]
+    for place in source.sample(range(len(datagrams)), 6):
+        datagrams[place] = source.randbytes(len(datagrams[place]))
+    stride, completed = len(datagrams[0]), 0
+    for first in range(0, len(datagrams), 16):
+        group = datagrams[first : first + 16]
+        rows = np.frombuffer(bytearray(b"".join(group)), np.uint8)
+        completed += take_group(receiver.words, rows, stride, len(group), stride, 0)
+    assert completed == 1
+    assert receiver.pop().access_unit == unit
+    assert receiver.counters()["not_authentic"] == 6
+
+
+def test_groups_that_do_not_fit_are_refused():
+    receiver, rows = Reassembly(PLAN), np.zeros(160, np.uint8)
+    for stride, count, last_bytes in (
+        (0, 1, 0),
+        (16, 17, 16),
+        (16, 0, 0),
+        (16, 11, 16),
+        (16, 2, 17),
+        (16, 2, -1),
+    ):
+        assert take_group(receiver.words, rows, stride, count, last_bytes, 0) == BAD_SIZE
+    assert take_group(receiver.words[:8], rows, 16, 1, 16, 0) == BAD_SIZE
+    assert receive_loop(receiver.words) == BAD_SIZE
