@@ -75,7 +75,7 @@ def wanted_ports(base: int | None, native_port: int | None = None) -> dict[tuple
 def port_holders(
     base: int | None, bind: Sequence[str], native_port: int | None = None, *, proc: Path = Path("/proc")
 ) -> list[Holder]:
-    """List who holds the ports of a host on the addresses ``bind``; the ports are those of ``wanted_ports``."""
+    """List who holds a host's ports (``wanted_ports``) on the addresses ``bind``."""
     wanted = wanted_ports(base, native_port)
     addresses = [ip_address(address.partition("%")[0]) for address in bind]
     taken = [
