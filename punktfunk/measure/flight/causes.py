@@ -80,6 +80,9 @@ def judge(flights: Sequence[Flight], limit_ns: int | None = None) -> Findings:
     # The frame before may be one that was lost: it was captured and sent all the same.
     earlier = {flight.pts_ns: before for before, flight in pairwise(flights)}
     stages = [_stages(flight, earlier.get(flight.pts_ns)) for flight in whole]
+    if any("captured" in flight.stamps for flight in whole):
+        for found in stages:  # a single frame that the host's recording lacks says nothing by itself
+            found.pop("host and network", None)
     usual = {
         name: int(median(values))
         for name in STAGES
@@ -140,7 +143,7 @@ def _explain(cause: str, flight: Flight, before: Flight | None, excess: dict[str
     """Give the cause's name and a sentence."""
     late = f"{excess.get(cause, 0) / _MS:.1f} ms longer than usual"
     facts, earlier = flight.facts, before.stamps if before is not None else {}
-    size = f"{facts.get('frame_bytes', 0) / 1000:.0f} kB" if facts.get("frame_bytes") else "this frame"
+    size = f"{facts['frame_bytes'] / 1000:.1f} kB" if facts.get("frame_bytes") else "this frame"
     waits = {
         "encode wait": ("captured", "encoded", "the encoder still had the frame before", "pf-encode"),
         "queue": ("encoded", "last_sent", "the frame before was still leaving", "pf-send"),
