@@ -38,7 +38,8 @@ A peer's address may change at any time (a phone that leaves Wi-Fi); ``remote_ad
     connection   what a handler sees                        streams     one stream
     link         one connection's clock and goodbyes        endpoint    sockets, routing, sending
     admission    places, rates, proof of address            paths       UDP with both addresses
-    core         aioquic with what it lacks: the only file that touches its private parts
+    path_size    how large a packet may be
+    core, packets    aioquic with what it lacks: the only files that touch its private parts
 """
 
 from punktfunk.control.quic.client import connect_quic

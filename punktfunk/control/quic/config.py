@@ -45,6 +45,8 @@ class QuicConfig:
     """A handshake that takes longer is forgotten."""
     packet_bytes: int = 1200
     """Largest UDP payload sent before the path has proved to carry more. 1200 is safe everywhere."""
+    packet_bytes_max: int = 1472
+    """Largest UDP payload that the path is asked about."""
     stream_window_bytes: int = 256 << 10
     connection_window_bytes: int = 1 << 20
     """Unread bytes that a peer may make us keep, on one stream and on all."""

@@ -1,13 +1,9 @@
-"""aioquic's connection with what it lacks for us. Every use of its private parts is in this file.
+"""aioquic's connection with what it lacks for us. Its private parts are used here and in `packets`.
 
 - A server asks for the client's certificate and accepts any, or none. aioquic checks the signature of
   CertificateVerify in either case; who is trusted is decided later, by fingerprint.
 - Flow control follows what the application has read. aioquic's own doubles the windows by what *arrived*,
   so that a peer could fill our memory.
-- Pacing spares what is small: aioquic starts with an empty bucket, so that the first messages after the
-  handshake waited for a timer, and with a small window it delays the third of three packets.
-- Datagrams waiting to be sent are bounded, oldest dropped, and none is larger than a packet: aioquic would
-  keep an oversize one at the head of its queue for ever.
 
 Pinned to aioquic 1.7, as none of this is its public interface. Source: punktfunk-1 §2.2.
 """
@@ -23,51 +19,38 @@ from aioquic.quic import connection as aioquic_connection
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import (
     NetworkAddress,
-    QuicConnection,
     QuicConnectionError,
     QuicConnectionState,
     QuicReceiveContext,
 )
-from aioquic.quic.packet import QuicErrorCode, QuicHeader, pull_quic_header
-from aioquic.quic.recovery import QuicPacketPacer
+from aioquic.quic.packet import (
+    QuicErrorCode,
+    QuicHeader,
+    pull_quic_header,
+)
+from aioquic.quic.packet_builder import QuicPacketBuilder
 from aioquic.tls import Epoch, Group
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from punktfunk.control.quic.config import CONNECTION_ID_BYTES, QuicConfig
+from punktfunk.control.quic.packets import PacketCore
 
 if TYPE_CHECKING:
-    from aioquic.quic.packet_builder import QuicPacketBuilder
     from aioquic.quic.recovery import QuicPacketSpace
     from aioquic.quic.stream import QuicStream
 
 logger = logging.getLogger(__name__)
 
-_SEALED_OVERHEAD_BYTES: Final = 1 + 2 + 16  # first byte, packet number, tag; the connection id comes on top
 _LATE_CRYPTO_BYTES: Final = 256
-_FRAME_OVERHEAD_BYTES: Final = 1 + 2  # a DATAGRAM frame's type and length
 # aioquic keeps half a megabyte for each of three levels, reserved by one packet of a stranger. A ClientHello
 # and a certificate are far below this; quinn has 16 KiB.
 aioquic_connection.MAX_PENDING_CRYPTO = 32 << 10
 _ENDED: Final = frozenset(
     {QuicConnectionState.CLOSING, QuicConnectionState.DRAINING, QuicConnectionState.TERMINATED}
 )
-_BURST_PACKETS: Final = 32
-"""Packets that may leave at once. Building them holds the event loop for about 2 ms."""
 
 
-class _Pacer(QuicPacketPacer):
-    """Lets a burst pass and spreads what is longer."""
-
-    def update_rate(self, congestion_window: int, smoothed_rtt: float) -> None:
-        is_first = self.packet_time is None
-        super().update_rate(congestion_window, smoothed_rtt)
-        assert self.packet_time is not None
-        self.bucket_max = max(self.bucket_max, _BURST_PACKETS * self.packet_time)
-        if is_first:
-            self.bucket_time = self.bucket_max
-
-
-class Core(QuicConnection):
+class Core(PacketCore):
     """One connection's state machine: bytes and times in, bytes and events out. Times are Trio's seconds."""
 
     def __init__(
@@ -79,12 +62,11 @@ class Core(QuicConnection):
         retry_source_id: bytes | None = None,
     ) -> None:
         super().__init__(
-            configuration=configuration,
-            original_destination_connection_id=original_destination_id,
-            retry_source_connection_id=retry_source_id,
+            config,
+            configuration,
+            original_destination_id=original_destination_id,
+            retry_source_id=retry_source_id,
         )
-        self._config = config
-        self._loss._pacer = _Pacer(max_datagram_size=config.packet_bytes)
         self._released_bytes = 0
         self._released_of: dict[int, int] = {}
         self._local_max_streams_bidi.value = self._local_max_streams_bidi.sent = config.streams_max
@@ -111,6 +93,11 @@ class Core(QuicConnection):
     def is_terminated(self) -> bool:
         """Whether the closing period is over."""
         return self._state is QuicConnectionState.TERMINATED
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether both sides know that the handshake is over."""
+        return self._handshake_confirmed
 
     def close_details(self) -> tuple[int, str, bool] | None:
         """Return code, text and whether the application's layer closed; None if nobody has closed."""
@@ -183,24 +170,6 @@ class Core(QuicConnection):
         if stream is not None:
             self._released_bytes += max(0, stream.receiver.highest_offset - already)
 
-    # Datagrams.
-
-    def datagram_bytes_max(self) -> int:
-        """Return the largest datagram that fits into one packet and that the peer takes; 0: it takes none."""
-        peer = self._remote_max_datagram_frame_size
-        if not peer:
-            return 0
-        room = self._max_datagram_size - _SEALED_OVERHEAD_BYTES - len(self._peer_cid.cid)
-        return max(0, min(room, peer) - _FRAME_OVERHEAD_BYTES)
-
-    def datagrams_waiting_bytes(self) -> int:
-        """Return the size of the datagrams that wait for the network."""
-        return sum(map(len, self._datagrams_pending))
-
-    def drop_oldest_datagram(self) -> None:
-        """Give up the datagram that has waited longest."""
-        self._datagrams_pending.popleft()
-
     # aioquic's own, changed.
 
     def receive_datagram(self, data: bytes, addr: NetworkAddress, now: float) -> None:
@@ -258,7 +227,7 @@ class Core(QuicConnection):
             and released + window - stream.max_stream_data_local >= window // 2
         )
 
-    def _write_connection_limits(self, builder: "QuicPacketBuilder", space: "QuicPacketSpace") -> None:
+    def _write_connection_limits(self, builder: QuicPacketBuilder, space: "QuicPacketSpace") -> None:
         limit = self._local_max_data
         if self._connection_is_due():
             limit.value = self._released_bytes + self._config.connection_window_bytes
@@ -269,7 +238,7 @@ class Core(QuicConnection):
             limit.used = used
 
     def _write_stream_limits(
-        self, builder: "QuicPacketBuilder", space: "QuicPacketSpace", stream: "QuicStream"
+        self, builder: QuicPacketBuilder, space: "QuicPacketSpace", stream: "QuicStream"
     ) -> None:
         if self._stream_is_due(stream):
             released = self._released_of.get(stream.stream_id or 0, 0)

@@ -14,6 +14,7 @@ from aioquic.quic.events import ConnectionIdIssued, ConnectionIdRetired, QuicEve
 
 from punktfunk.control.quic.config import QuicConfig
 from punktfunk.control.quic.core import Core
+from punktfunk.control.quic.path_size import PathSize
 from punktfunk.control.quic.paths import Path
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class Link:
         self.began_s = trio.current_time()
         self._config = config
         self._endpoint = endpoint
+        self._path_size = PathSize(core, config.packet_bytes, config.packet_bytes_max, endpoint.send)
         self._ids: set[bytes] = set()
         self._sleep = trio.CancelScope()
         self._fired_s = -math.inf
@@ -98,6 +100,8 @@ class Link:
         self._tell_events()
         if self.listener is not None:
             self.listener.after_packets()
+        if self.core.is_confirmed:
+            self._path_size.check(self.core.get_peer_address(), trio.current_time())
         self.flush()
         if self.core.is_terminated:
             self._end()
@@ -111,6 +115,8 @@ class Link:
     def flush(self) -> None:
         """Send what is to be sent now and set the alarm anew."""
         self._awaits_flush = False
+        if self.ended.is_set():
+            return
         if self.core.has_begun or self._is_client:
             closing = self.core.has_ended
             try:
@@ -159,6 +165,7 @@ class Link:
                 deadlines.append(self.began_s + self._config.handshake_s)
             elif self.core.idle_deadline_s() != self._pinged_for_s:
                 deadlines.append(self._ping_at_s())
+            deadlines.append(self._path_size.deadline_s)
         # The floor is a last defence against a deadline that never moves: aioquic computes them from what
         # the peer does.
         return max(min(deadlines) + _SLACK_S, self._fired_s + _SHORTEST_SLEEP_S)

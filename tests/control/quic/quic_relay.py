@@ -23,6 +23,7 @@ class Relay:
         self.port = self.front.getsockname()[1]
         self.client = None
         self.passed = []
+        self.largest_bytes = 65536
         self._back_scope = trio.CancelScope()
         self._count = itertools.count()
         self._queue = []
@@ -59,6 +60,8 @@ class Relay:
                     self._accept(data, self.down, is_up=False)
 
     def _accept(self, data, link, *, is_up):
+        if len(data) > self.largest_bytes:
+            return
         for when_ns in link.arrivals(round(trio.current_time() * 1e9)):
             heapq.heappush(self._queue, (when_ns, next(self._count), is_up, data))
             self._queued.set()

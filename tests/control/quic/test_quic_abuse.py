@@ -103,11 +103,11 @@ def broken(packet, seed):
 
 
 def test_no_datagram_disturbs_the_listener(world):
-    for seed in range(1500):
+    for seed in range(600):
         world.now_s += 0.05
         world.give(broken(FIRST, seed))
     counters = world.server.endpoint.counters
-    assert counters["malformed"] > 500
+    assert counters["malformed"] > 200
     assert len(world.server.admission) < 64
     assert len(world.server.endpoint.routes) < 200
 

@@ -167,3 +167,58 @@ async def test_round_trip_time_is_measured(autojump_clock):
             client.send_datagram(b"x")
             await client.receive_datagrams()
         assert 50 * MS <= client.round_trip_ns < 60 * MS
+
+
+@pytest.mark.parametrize(("carried", "found"), [(65536, 1472), (1460, 1452), (1399, 1300), (1299, 1200)])
+@pytest.mark.trio
+async def test_packets_grow_to_what_the_path_carries(autojump_clock, carried, found):
+    async with through(Link(delay_ns=10 * MS), Link(delay_ns=10 * MS), echo) as (host, client, relay):
+        relay.largest_bytes = carried
+        client.link._path_size._path = None  # the first answers came before the relay was told
+        host.connections[0].link._path_size._path = None
+        client.send_datagram(b"x")
+        await trio.sleep(10)
+        assert client.link.core.packet_bytes == host.connections[0].link.core.packet_bytes == found
+        assert client.datagram_bytes_max == found - 30
+        client.send_datagram(bytes(found - 30))
+        assert len(await client.receive_datagrams()) == 1
+        (got,) = await client.receive_datagrams()
+        assert len(got) == found - 30
+        assert client.link.core._loss.congestion_window >= 12000
+
+
+@pytest.mark.trio
+async def test_large_packets_that_stop_arriving_are_given_up(autojump_clock):
+    async with through(handler=echo) as (host, client, relay):
+        await trio.sleep(1)
+        assert client.link.core.packet_bytes == 1472
+        relay.largest_bytes = 1250
+        stream = client.open_stream()
+        await stream.send_all(bytes(20_000))
+        received = 0
+        with trio.fail_after(7):
+            while received < 20_000:
+                received += len(await stream.receive_some())
+        assert client.link.core.packet_bytes == host.connections[0].link.core.packet_bytes == 1200
+
+
+@pytest.mark.trio
+async def test_a_client_that_moves_is_asked_anew(autojump_clock):
+    async with through(handler=echo) as (host, client, relay):
+        await trio.sleep(1)
+        core = host.connections[0].link.core
+        assert core.packet_bytes == 1472
+        relay.largest_bytes = 1350
+        relay.move()
+        client.send_datagram(b"x")
+        await trio.sleep(6)
+        assert core.packet_bytes == 1300
+
+
+@pytest.mark.trio
+async def test_a_settled_connection_asks_nothing(autojump_clock):
+    async with through() as (_host, _client, relay):
+        await trio.sleep(30)
+        relay.passed.clear()
+        await trio.sleep(300)
+        assert max(len(data) for _, data in relay.passed) < 100
