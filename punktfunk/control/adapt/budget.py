@@ -7,6 +7,8 @@ Spec: punktfunk-1.md sections 2.3, 2.7 and 2.9.
 
 from typing import Final
 
+from punktfunk.wire.native.placing import FRAME_BYTES_MAX, frame_ceiling_bytes
+
 DEFAULT_KBPS: Final = 20_000
 LEAST_KBPS: Final = 500
 MOST_KBPS: Final = 8_000_000
@@ -14,9 +16,9 @@ MOST_KBPS: Final = 8_000_000
 PACKET_OVERHEAD_BYTES: Final = 64
 """Sequence, header and tag around every shard."""
 
-FRAME_CEILING_LEAST_BYTES: Final = 8 << 20
-FRAME_CEILING_MOST_BYTES: Final = 64 << 20
-_CEILING_FRAMES: Final = 4
+FRAME_CEILING_MOST_BYTES: Final = FRAME_BYTES_MAX
+frame_ceiling: Final = frame_ceiling_bytes
+"""(bitrate_kbps, refresh_hz) -> bytes that a receiver takes for one frame."""
 
 
 def clamp_kbps(asked_kbps: int) -> int:
@@ -35,14 +37,6 @@ def wire_bitrate(encoder_kbps: int, audio_kbps: int, fec_percent: int, shard_byt
     """Wire budget that an encoder's rate stands for: what BitrateChanged names."""
     scaled = encoder_kbps * (shard_bytes + PACKET_OVERHEAD_BYTES) * (100 + fec_percent)
     return scaled // (shard_bytes * 100) + audio_kbps
-
-
-def frame_ceiling(bitrate_kbps: int, refresh_hz: int) -> int:
-    """Bytes that a receiver takes for one frame: four at the session's rate, 8 to 64 MiB; 64 for rate 0."""
-    if not bitrate_kbps:
-        return FRAME_CEILING_MOST_BYTES
-    bytes_ = _CEILING_FRAMES * (bitrate_kbps * 125 // max(refresh_hz, 1))
-    return min(max(bytes_, FRAME_CEILING_LEAST_BYTES), FRAME_CEILING_MOST_BYTES)
 
 
 def stream_ceiling(
