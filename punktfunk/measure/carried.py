@@ -1,8 +1,8 @@
 """A stream over loopback, from the host's own sender to the client's own receiver, and what became of it.
 
 Both threads live as in a session, each pinned to a CPU of its own where there are two, SCHED_FIFO where that
-is allowed. Two more threads stand for encoder and decoder: one pushes frames at ticks, the other, just below
-those two, takes them and compares every byte. That costs time of both cores, but none of it is counted as
+is allowed. Two more, just below those, stand for encoder and decoder: one pushes frames at ticks, the other
+takes them and compares every byte. That costs time of both cores, but none of it is counted as
 the sender's and the receiver's own. Losses are the receiving kernel's dice, so the socket
 between them must lose nothing by itself.
 """
@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -70,13 +71,19 @@ class Carried:
     receiver_percent: float
     pushed_to_complete_us: F64
     counters: dict[str, int]
-    refused_datagrams: int
+    sent_datagrams: int
+    late_frames: int  # that the sender's ring dropped: it was not sent in time
     memory_bytes: int
 
     @property
     def lost_count(self) -> int:
         """Frames that nobody could take."""
         return self.frame_count - self.taken_count
+
+    @property
+    def lost_datagrams(self) -> int:
+        """Count what the system lost between the two sockets."""
+        return self.sent_datagrams - self.counters["datagrams"]
 
     @property
     def clean(self) -> bool:
@@ -89,18 +96,19 @@ def carry(stream: Stream) -> Carried:
     random = np.random.default_rng(stream.rate_bps)
     units = random.integers(0, 256, (_UNIT_COUNT, stream.frame_bytes), np.uint8)
     interval_ns = _NS // stream.refresh_hz
-    with _ends(stream) as (sender, receiver, sender_thread):
+    with _ends(stream) as (sender, receiver, sender_thread), _feeding(stream) as feeding:
         taker = realtime.UnitTaker(receiver, units, _SETTLE_FRAMES + stream.frame_count)
         taker.start()
-        realtime.promote("take units", taker.native_id, RealtimePlan(None, max(stream.priority - 1, 0)))
+        _promote_just_below("take units", taker.native_id, stream)
         try:
             sender.push(
                 units[0].tobytes(), frame_type=FrameType.IDR, captured_ns=0, encoded_ns=0,
                 pts_ns=time.monotonic_ns(),
             )  # fmt: skip
-            realtime.feed_units(sender, units, interval_ns, _SETTLE_FRAMES - 1)
+            feeding.submit(realtime.feed_units, sender, units, interval_ns, _SETTLE_FRAMES - 1).result()
             began_ns = time.monotonic_ns(), _cpu_ns(sender_thread), receiver.cpu_ns()
-            pushed_ns = realtime.feed_units(sender, units, interval_ns, stream.frame_count)
+            fed = feeding.submit(realtime.feed_units, sender, units, interval_ns, stream.frame_count)
+            pushed_ns = fed.result()
             ended_ns = time.monotonic_ns(), _cpu_ns(sender_thread), receiver.cpu_ns()
             time.sleep(_PATIENCE_S)
         finally:
@@ -116,9 +124,22 @@ def carry(stream: Stream) -> Carried:
             100 * spent[2] / spent[0],
             (latencies if latencies.size else np.zeros(1)) / 1e3,
             receiver.counters(),
-            sender.counters()["lost_datagrams"],
+            sender.counters()["datagrams"],
+            sender.counters()["ring_drops"],
             receiver.memory_bytes,
         )
+
+
+@contextmanager
+def _feeding(stream: Stream) -> Iterator[ThreadPoolExecutor]:
+    """Start the thread that pushes."""
+    with ThreadPoolExecutor(1, "push units") as feeding:
+        _promote_just_below("push units", feeding.submit(threading.get_native_id).result(), stream)
+        yield feeding
+
+
+def _promote_just_below(name: str, thread_id: int, stream: Stream) -> None:
+    realtime.promote(name, thread_id, RealtimePlan(None, max(stream.priority - 1, 0)))
 
 
 def _cpu_ns(thread: threading.Thread) -> int:

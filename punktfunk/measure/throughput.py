@@ -25,16 +25,18 @@ _LADDER_MBPS: Final = (500, 1000, 2000, 3000, 4000, 5000, 6000, 7000, 8000, 10_0
 _FINER_MBPS: Final = 250
 _TRIAL_S: Final = 2.0
 _LADDER_PERCENT: Final = 10
+_SMALL_MBPS: Final = 20
 
 
 def benchmark(options: ThroughputOptions) -> Benchmark:
-    """Measure the stream that was asked for, a lossy one, and the highest clean rate."""
+    """Measure the stream that was asked for, a lossy one, a small one, and the highest clean rate."""
     rate = f"{options.rate_mbps / 1000:g} Gbit/s"
     steps = [
         Step(
             f"{options.seconds} s at {rate}, {options.loss_percent:g} % lost", partial(stream_rows, options)
         ),
         Step("5 % lost, 25 % parity", partial(lossy_rows, options)),
+        Step("1280x720 at 120 frames a second", partial(small_rows, options)),
     ]
     if options.highest:
         steps.append(Step("highest clean rate", partial(highest_rows, options)))
@@ -70,6 +72,9 @@ def stream_rows(options: ThroughputOptions) -> Iterator[Row]:
         value = float(np.percentile(carried.pushed_to_complete_us, percent))
         yield _row(options, f"pushed to complete {name}", "us", value)
     yield _row(options, "datagrams thrown away on purpose", "", counters["injected_losses"])
+    yield _row(options, "datagrams that the system lost", "", carried.lost_datagrams)
+    yield _row(options, "frames that were not sent in time", "", carried.late_frames)
+    yield _row(options, "frames that were not taken in time", "", counters["ring_drops"])
     yield _row(options, "shards restored", "", counters["recovered_shards"])
     yield _row(options, "receiver's memory at most", "MiB", carried.memory_bytes / (1 << 20))
     yield _row(options, "of it in use for unfinished frames at most", "KiB", counters["slabs_most"] * 16)
@@ -81,6 +86,18 @@ def lossy_rows(options: ThroughputOptions) -> Iterator[Row]:
     case = "5 % loss, 25 % parity"
     yield _row(options, f"{case}: frames lost", "%", 100 * carried.lost_count / carried.frame_count)
     yield _row(options, f"{case}: corrupt bytes", "", carried.corrupt_bytes)
+    late_count = carried.late_frames + carried.counters["ring_drops"]
+    yield _row(options, f"{case}: frames that were not sent or taken in time", "", late_count)
+    yield _row(options, f"{case}: datagrams that the system lost", "", carried.lost_datagrams)
+
+
+def small_rows(options: ThroughputOptions) -> Iterator[Row]:
+    """Carry small frames: how long each takes from its push to its last shard."""
+    carried = carry(Stream(_SMALL_MBPS * _MBPS, 120, 20, 0, options.seconds, options.priority))
+    for name, percent in (("p50", 50), ("p99", 99), ("slowest", 100)):
+        value = float(np.percentile(carried.pushed_to_complete_us, percent))
+        yield _row(options, f"720p120: pushed to complete {name}", "us", value)
+    yield _row(options, "720p120: frames lost", "", carried.lost_count)
 
 
 def highest_rows(options: ThroughputOptions) -> Iterator[Row]:

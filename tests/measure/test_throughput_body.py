@@ -42,7 +42,8 @@ def test_rows(monkeypatch):
     assert rows["highest clean rate of access units"].ours == 2.5
     assert (streams[0].percent, streams[0].loss_ppm, streams[0].frame_bytes) == (20, 10_000, 729_166)
     assert (streams[1].percent, streams[1].loss_ppm) == (25, 50_000)
-    assert len(throughput.benchmark(ThroughputOptions(highest=False)).steps) == 2
+    assert (streams[2].rate_bps, streams[2].refresh_hz) == (20_000_000, 120)
+    assert len(throughput.benchmark(ThroughputOptions(highest=False)).steps) == 3
     other = throughput.stream_rows(ThroughputOptions(rate_mbps=100))
     assert all(row.floor is None for row in other)
 
