@@ -8,7 +8,7 @@ from punktfunk.control.client.window.overlay import Figures, lines
 from punktfunk.control.client.window.text import SIZES_PX, cell_px, panel, wrap
 
 OVERLAY_NS: Final = 500_000_000
-NOTICE_NS: Final = 4_000_000_000
+NOTICE_NS: Final = 6_000_000_000
 LARGE_FROM_PX: Final = 1300
 """Windows at least so high, in pixels, get the large face: they are on dense displays."""
 

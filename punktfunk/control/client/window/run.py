@@ -61,6 +61,8 @@ def run_window(session_factory: SessionFactory, options: WindowOptions, keep: Ca
     lib = sdl()
     for hint in ("SDL_APP_NAME", "SDL_APP_ID", "SDL_VIDEO_X11_WMCLASS"):
         set_hint(hint, "punktfunk")
+    set_hint("SDL_WINDOWS_NO_CLOSE_ON_ALT_F4", "1")
+    set_hint("SDL_VIDEO_MINIMIZE_ON_FOCUS_LOSS", "0")
     set_hint("SDL_TOUCH_MOUSE_EVENTS", "0")
     set_hint("SDL_MOUSE_TOUCH_EVENTS", "0")
     set_hint("SDL_JOYSTICK_ALLOW_BACKGROUND_EVENTS", "0")
@@ -98,6 +100,7 @@ class Window:
         self._player: SoundPlayer | None = None
         self._muted = options.mute
         self._mode = Mode(options.width_px, options.height_px, 60_000)
+        self._resized = False
         self._ended = False
         self._quit = False
         self.error: BaseException | None = None
@@ -160,7 +163,7 @@ class Window:
             for deadline_ns in (
                 self._presenter.wake_ns(now_ns),
                 self._desk.pads.deadline_ns(),
-                self._sizes.deadline_ns(),
+                self._sizes.deadline_ns() if self._opened is not None else None,
                 self._panels.deadline_ns(),
             )
             if deadline_ns is not None
@@ -198,10 +201,15 @@ class Window:
         if kind in {lib.SDL_WINDOWEVENT_SIZE_CHANGED, lib.SDL_WINDOWEVENT_EXPOSED}:
             self._panels.redraw()
             self._presenter.redraw()
-        if kind == lib.SDL_WINDOWEVENT_SIZE_CHANGED and self._options.follow_size:
-            self._sizes.changed(self._canvas.size_px, time.monotonic_ns())
+        if kind == lib.SDL_WINDOWEVENT_SIZE_CHANGED:
+            self._resized = True
+            self._follow_size()
         if kind in {lib.SDL_WINDOWEVENT_DISPLAY_CHANGED, lib.SDL_WINDOWEVENT_MOVED}:
             self._presenter.moved_to_display()
+
+    def _follow_size(self) -> None:
+        if self._options.follow_size:
+            self._sizes.changed(self._canvas.size_px, time.monotonic_ns())
 
     def _obey(self, command: Command) -> None:
         """Do what a chord of keys asks for."""
@@ -236,6 +244,8 @@ class Window:
 
     def _take(self, message: Message) -> None:
         match message:
+            case Said(text) if self._opened is not None:
+                self._notice(text)
             case Said(text):
                 self._panels.say(text)
             case Noticed(text):
@@ -264,8 +274,8 @@ class Window:
         self._desk.show_pointer()
         self._panels.say("Waiting for the first picture…", until_picture=True)
         self._notice(help_line())
-        if self._options.follow_size and self._canvas.fullscreen:
-            self._sizes.changed(self._canvas.size_px, time.monotonic_ns())
+        if self._resized or self._canvas.fullscreen:
+            self._follow_size()
         self._voice.begin(allowed=bool(welcome.grants & Grant.MICROPHONE))
 
     def _end(self) -> None:
@@ -311,8 +321,7 @@ class Window:
         self._presenter.changed_rate(refresh_hz)
 
     def _tick(self, now_ns: int) -> None:
-        size = self._sizes.due(now_ns)
-        if size is not None and self._opened is not None:
+        if self._opened is not None and (size := self._sizes.due(now_ns)) is not None:
             self._link.ask_mode(Mode(*size, self._mode.refresh_millihertz))
         self._panels.picture_came(live=not self._presenter.dimmed)
         if self._panels.tick(now_ns, self._figures):
