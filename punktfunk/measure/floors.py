@@ -83,4 +83,4 @@ THROUGHPUT: Final[Mapping[tuple[str, str], Floor]] = {
     ("720p120: pushed to complete p50", ""): Floor(800.0, "ours"),
     ("720p120: pushed to complete p99", ""): Floor(2500.0, "ours"),
 }
-"""Of 5120x1440 at 240 frames a second and 1.4 Gbit/s with 20 % parity and 1 % loss where a row says nothing."""
+"""Where a row says nothing: 5120x1440 at 240 frames a second, 1.4 Gbit/s, 20 % parity and 1 % loss."""
