@@ -1,4 +1,4 @@
-"""``punktfunk connect`` and ``punktfunk hosts``: their flags. What they do: ``punktfunk.commands.connect``.
+"""``punktfunk connect``, ``probe`` and ``hosts``: their flags. What they do: ``punktfunk.commands``.
 
 Nothing heavy is imported before a verb runs.
 """
@@ -189,7 +189,75 @@ def forget_host(
     forget_host(host, state)
 
 
+def probe(
+    host: HostName = None,
+    *,
+    seconds: Annotated[float, typer.Option(metavar="N", help="How long to measure.")] = 10.0,
+    window: Annotated[
+        bool, typer.Option("--window", help="Show the stream, and measure up to the screen as well.")
+    ] = False,
+    recording: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Read a recording of the test card instead of a host."),
+    ] = None,
+    at: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PLACE",
+            help="Where in the recording a card is: X,Y,WIDTHxHEIGHT, or its four corners clockwise, "
+            "'X,Y X,Y X,Y X,Y'. Twice: both screens, and the second's age is measured.",
+        ),
+    ] = None,
+    mode: ModeText = "1280x720@60",
+    bitrate: Bitrate = 0.0,
+    codec: CodecNames = None,
+    pin: Pin = None,
+    fingerprint: Fingerprint = None,
+    decoder: Annotated[
+        str,
+        typer.Option(metavar="auto|none|vaapi|cuda|...", help="Which hardware decodes; none is software."),
+    ] = "auto",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Also write everything as JSON.")
+    ] = None,
+    plot_file: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE.png", help="Also draw it. Needs punktfunk[bench]."),
+    ] = None,
+    state: ClientState = None,
+) -> None:
+    """Measure how old pictures are at every stage: sent, received, reassembled, decoded, presented.
+
+    Ages count from the capture; the clocks of both machines are compared first. Also said: frames that were
+    lost or came twice, stalls, and how evenly pictures came. With --recording FILE a film of the test card is
+    read: of one screen, or of host and client side by side for glass to glass.
+
+    \b
+    Examples:
+      punktfunk probe desk
+      punktfunk probe desk --window --seconds 60 --plot latency.png
+      punktfunk probe --recording evening.mkv
+      punktfunk probe --recording phone.mp4 --at 40,60,800x450 --at 900,60,800x450
+    """
+    from punktfunk.commands.connect import Wishes
+    from punktfunk.commands.probe import ProbeWishes, probe
+
+    session = Wishes(
+        host=host,
+        pin=pin,
+        fingerprint=fingerprint,
+        mode=mode,
+        bitrate_kbps=round(bitrate * 1000),
+        codec=tuple(codec or ()),
+        hardware=decoder,
+        state=state,
+    )
+    wishes = ProbeWishes(session, seconds, window, recording, tuple(at or ()), json_file, plot_file)
+    raise typer.Exit(0 if probe(wishes) else 1)
+
+
 def add_to(app: typer.Typer) -> None:
-    """Add both verbs to the front door."""
+    """Add the verbs to the front door."""
     app.command("connect")(connect)
+    app.command("probe")(probe)
     app.add_typer(hosts, name="hosts")

@@ -85,10 +85,21 @@ def connect(wishes: Wishes) -> bool:
     try:
         if wishes.headless or wishes.record:
             return _headless(wishes, connector)
-        _window(wishes, connector)
+        open_window(wishes, connector, _keep_telling(connector))
     finally:
         _write_flight(wishes.flight, connector)
     return True
+
+
+def _keep_telling(connector: Any) -> Callable[..., Any]:
+    """Let the window hear what a terminal hears: people look at the window."""
+    from punktfunk.control.client.reconnect import keep_connected
+
+    async def keep(factory: Any, use: Any, report: Callable[[str], None]) -> None:
+        connector.also_tell(report)
+        await keep_connected(factory, use, report)
+
+    return keep
 
 
 def _write_flight(path: Path | None, connector: Any) -> None:
@@ -163,21 +174,17 @@ def _ask_pin(host: str) -> str | None:
 def _pair(target: Any, identity: Any, pin: str, name: str, known: KnownHosts, wishes: Wishes) -> Any:
     from dataclasses import replace
 
-    import trio
-
     from punktfunk.control.client.pairing import check_pin, pair
 
     check_pin(pin)
     anyone = target if wishes.fingerprint is not None else replace(target, fingerprint=None)
-    fingerprint = run_politely(partial(pair, anyone, identity, pin, name), trio.run)
+    fingerprint = run_politely(partial(pair, anyone, identity, pin, name))
     known.pin(fingerprint, target.name, target.address, target.port, Trust.PIN)
     wishes.say(f"paired with {target.name}")
     return replace(target, fingerprint=fingerprint)
 
 
 def _headless(wishes: Wishes, connector: Any) -> bool:
-    import trio
-
     from punktfunk.control.client.headless import HeadlessOptions, Take, run_headless
     from punktfunk.measure.latency import judge
     from punktfunk.measure.verification import verify
@@ -193,7 +200,7 @@ def _headless(wishes: Wishes, connector: Any) -> bool:
     takes: list[Take] = []
     interrupted = False
     try:
-        run_politely(partial(run_headless, connector.session, options, wishes.say, takes), trio.run)
+        run_politely(partial(run_headless, connector.session, options, wishes.say, takes))
     except KeyboardInterrupt:
         interrupted = True  # what was seen until then is still worth its report
     reports = []
@@ -219,9 +226,9 @@ def _headless(wishes: Wishes, connector: Any) -> bool:
     return all_right
 
 
-def _window(wishes: Wishes, connector: Any) -> None:
+def open_window(wishes: Wishes, connector: Any, keep: Callable[..., Any]) -> None:
+    """Show the host in a window until the user closes it, or until ``keep`` returns."""
     try:
-        from punktfunk.control.client.reconnect import keep_connected
         from punktfunk.control.client.window.options import WindowOptions
         from punktfunk.control.client.window.run import run_window
     except ImportError as error:
@@ -242,7 +249,7 @@ def _window(wishes: Wishes, connector: Any) -> None:
         follow_size=not wishes.fixed_size,
         hardware=wishes.hardware,
     )
-    run_window(connector.session, options, keep_connected)
+    run_window(connector.session, options, keep)
 
 
 def warm_up(wishes: Wishes) -> None:
@@ -257,7 +264,7 @@ def warm_up(wishes: Wishes) -> None:
     realtime.prepare_process()
 
 
-def run_politely(function: Callable[[], Awaitable[Any]], run: Callable[..., Any]) -> Any:
+def run_politely(function: Callable[[], Awaitable[Any]]) -> Any:
     """Run under Trio until done, SIGINT or SIGTERM; the first leaves the host politely."""
     import trio
 
@@ -286,7 +293,7 @@ def run_politely(function: Callable[[], Awaitable[Any]], run: Callable[..., Any]
             raise KeyboardInterrupt
         return result
 
-    return run(until_told)
+    return trio.run(until_told)
 
 
 def list_hosts(state: Path | None, *, as_json: bool) -> None:

@@ -17,8 +17,6 @@ _MS = 1_000_000
 
 def record(file: Path, wishes: Any) -> None:
     """Connect as ``wishes`` of ``commands.connect`` say, without a window, and record the packets."""
-    import trio
-
     from punktfunk.commands.connect import check_wishes, make_connector, run_politely, warm_up
     from punktfunk.control.client.headless import HeadlessOptions, run_headless
     from punktfunk.measure.network.session_log import LOG_ROWS, SessionLog
@@ -31,7 +29,7 @@ def record(file: Path, wishes: Any) -> None:
     log = SessionLog(file)
     options = HeadlessOptions(seconds=wishes.seconds)
     with suppress(KeyboardInterrupt):  # which is how a recording without an end is ended
-        run_politely(partial(run_headless, connector.session, options, wishes.say, [], log.record), trio.run)
+        run_politely(partial(run_headless, connector.session, options, wishes.say, [], log.record))
     log.check()
     lost = f"; {log.overwritten_count} packets came too fast for the log" if log.overwritten_count else ""
     print(f"written: {file}, {log.row_count} packets{lost}")

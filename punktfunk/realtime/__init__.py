@@ -50,6 +50,9 @@ if TYPE_CHECKING:
     from punktfunk.realtime.receive.frames import ReceivedFrame as ReceivedFrame
     from punktfunk.realtime.receive.reassembly import Reassembly as Reassembly
     from punktfunk.realtime.receive.receiver import VideoReceiver as VideoReceiver
+    from punktfunk.realtime.recorded import Quad as Quad
+    from punktfunk.realtime.recorded import RecordedPicture as RecordedPicture
+    from punktfunk.realtime.recorded import read_recording as read_recording
     from punktfunk.realtime.recording import Recorder as Recorder
     from punktfunk.realtime.send.native import NativeSender as NativeSender
     from punktfunk.realtime.send.sender import VideoSender as VideoSender
@@ -104,8 +107,10 @@ __all__ = [
     "Pipeline",
     "Placement",
     "PlainReader",
+    "Quad",
     "Reassembly",
     "ReceivedFrame",
+    "RecordedPicture",
     "Recorder",
     "Refusal",
     "RingRun",
@@ -150,6 +155,7 @@ __all__ = [
     "prepare_process",
     "probe_encoders",
     "promote",
+    "read_recording",
     "reads_for",
     "run_records",
     "run_slots",
@@ -166,6 +172,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "read_recording": "recorded",
+    "RecordedPicture": "recorded",
+    "Quad": "recorded",
     "AudioLink": "audio",
     "Cipher": "ciphers",
     "Code16": "code16",

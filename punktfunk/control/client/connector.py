@@ -128,10 +128,18 @@ class Connector:
         self.identity = identity
         self.options = options
         self._known = known
-        self._report = report
+        self._listeners = [report]
         self._look = look
         self.flight: ClientFlight | None = None
         """What became of each frame of the last session; ``punktfunk why-late`` reads it."""
+
+    def also_tell(self, report: Report) -> None:
+        """Add somebody who hears the lines for people."""
+        self._listeners.append(report)
+
+    def _report(self, text: str) -> None:
+        for report in self._listeners:
+            report(text)
 
     @asynccontextmanager
     async def session(self) -> AsyncGenerator[ClientSession]:

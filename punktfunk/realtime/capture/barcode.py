@@ -80,7 +80,11 @@ def read(picture: "NDArray[Any]") -> Stamp | None:
     # The middle of each cell: edges ring.
     edge = cell // 4
     cells = area.reshape(ROW_COUNT, cell, COLUMN_COUNT, cell)[:, edge : cell - edge, :, edge : cell - edge]
-    means = cells.mean(axis=(1, 3))
+    return read_cells(cells.mean(axis=(1, 3)))
+
+
+def read_cells(means: "NDArray[Any]") -> Stamp | None:
+    """Read a barcode from the brightness of its cells, (ROW_COUNT, COLUMN_COUNT); None if it is damaged."""
     bits = means > (means.min() + means.max()) / 2
     frame_number, captured_ns, check = _CHECKED.unpack(np.packbits(bits).tobytes())
     if zlib.crc32(_CONTENT.pack(frame_number, captured_ns)) != check:
