@@ -182,6 +182,7 @@ class Core(PacketCore):
         if self._handshake_complete:
             self._ack_eliciting_sent_since_receipt = True
             self._drop_handshake_buffers()
+            self.acknowledge_later(now)
 
     def _initialize(self, peer_cid: bytes) -> None:
         super()._initialize(peer_cid)

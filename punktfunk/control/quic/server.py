@@ -25,7 +25,7 @@ from punktfunk.control.quic.errors import QuicClosed, StreamReset
 from punktfunk.control.quic.link import Link
 from punktfunk.control.quic.paths import Path
 from punktfunk.control.sockets import BoundSocket
-from punktfunk.errors import RemoteProtocolError
+from punktfunk.errors import PunktfunkError
 
 logger = logging.getLogger(__name__)
 
@@ -183,8 +183,9 @@ async def serve_quic(
 
     ``handler`` runs in a task of its own for each connection whose handshake is done; when it returns the
     connection closes with code 0. It is not cancelled when the peer leaves: all that it awaits on the
-    connection raises `QuicClosed` then, which it may let pass. `QuicClosed`, `StreamReset` and
-    `RemoteProtocolError` end only its own connection. The sockets stay open: they belong to the caller.
+    connection raises `QuicClosed` then, which it may let pass. What it raises of punktfunk's errors, of the
+    system's and of broken resources ends its own connection; anything else is a bug and comes out here. The
+    sockets stay open: they belong to the caller.
     """
     server = QuicServer(sockets, config, complaints or Complaints(logger))
     try:
@@ -231,7 +232,13 @@ async def _handle(server: QuicServer, connection: QuicConnection, handler: Handl
         logger.debug(
             "connection over peer=%s reason=%s", connection.remote_address[0], problems.exceptions[0]
         )
-    except* RemoteProtocolError as problems:
+    except* (
+        PunktfunkError,
+        OSError,
+        trio.BrokenResourceError,
+        trio.ClosedResourceError,
+        trio.TooSlowError,
+    ) as problems:
         peer = connection.remote_address[0]
         server.complaints.note("quic-broken", peer=peer, reason=problems.exceptions[0])
         connection.close(FAILED, str(problems.exceptions[0]))
