@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from punktfunk.errors import RemoteProtocolError
 from punktfunk.wire.native.capabilities import Cipher
 from punktfunk.wire.native.packet import (
+    HEADER_BYTES,
+    MIN_DATAGRAM_BYTES,
     SALT_BYTES,
     SEQUENCE_BYTES,
     USER_KEY_FRAME,
@@ -22,6 +24,7 @@ from punktfunk.wire.native.packet import (
 )
 from punktfunk.wire.native.replay import ReplayWindow
 
+SEGMENTS_MAX: Final = 64
 OPEN_FRAMES: Final = 8
 """A frame is told when so many newer ones have begun."""
 
@@ -78,9 +81,33 @@ class MediaKey:
         self._cipher = None if key is None else kind(key)
         self._salt = salt
         self._replay = ReplayWindow()
+        self._size_bytes = 0
+
+    def open_all(self, datagram: bytes) -> list[tuple[MediaPacket, int]]:
+        """Read a captured datagram: packets and their sizes; none if it is none of this session.
+
+        Captures on the sending or receiving machine show datagrams of one size that the kernel's offloads
+        joined (UDP_SEGMENT, UDP_GRO): they are cut again, by the size that opened last or one that divides them.
+        """
+        packet = self.open(datagram)
+        if packet is not None and self._cipher is None:
+            self._size_bytes = HEADER_BYTES + packet.header.shard_bytes  # says itself where it ends
+            packet = packet if len(datagram) <= self._size_bytes else None
+        if packet is not None:
+            self._size_bytes = len(datagram)
+            return [(packet, len(datagram))]
+        counts = range(2, min(SEGMENTS_MAX, len(datagram) // MIN_DATAGRAM_BYTES) + 1)
+        sizes = [len(datagram) // count for count in counts if len(datagram) % count == 0]
+        for size in (self._size_bytes, *sizes):
+            if 0 < size < len(datagram) and (first := self.open(datagram[:size])) is not None:
+                self._size_bytes = size
+                rest = (datagram[at : at + size] for at in range(size, len(datagram), size))
+                opened = [(self.open(segment), len(segment)) for segment in rest]
+                return [(first, size), *((one, count) for one, count in opened if one is not None)]
+        return []
 
     def open(self, datagram: bytes) -> MediaPacket | None:
-        """Read a datagram; None if it is none of this session."""
+        """Read a single packet; None if it is none of this session."""
         try:
             if self._cipher is None:
                 return MediaPacket(None, parse_packet(datagram)[0], is_repeated=False)

@@ -127,15 +127,16 @@ class Dissector:
         known = media.key if media else None
         first = known or self._keys.get(datagram.source)
         for key in (first,) if first else tuple(self._keys.values()):
-            packet = key.open(datagram.payload)
-            if packet is None:
+            packets = key.open_all(datagram.payload)
+            if not packets:
                 continue
             if media is None:
                 if len(self._media) >= CONVERSATIONS_MAX:
                     return
                 media = self._media[pair] = _Media(datagram.destination)
             media.key = key
-            yield from self._note_packet(time_ns, packet, media, len(datagram.payload))
+            for packet, size in packets:
+                yield from self._note_packet(time_ns, packet, media, size)
             return
         self.counts["media packets not opened" if media else "other datagrams"] += 1
 

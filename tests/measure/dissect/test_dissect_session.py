@@ -176,12 +176,26 @@ def test_pairing_and_chacha(tmp_path, capsys):
     assert [row["what"] for row in rows] == ["PairRequest", "Welcome", "Frame", "Summary"]
 
 
+def test_datagrams_that_offloads_joined_are_cut_again(tmp_path, capsys):
+    packets = media(AESGCM(KEY), [(0, 3000), (1, 9000)])
+    joined = [b"".join(packets[:5]), b"".join(packets[5:11]), b"".join(packets[11:17]), packets[17]]
+    rows = [(n, ethernet(HOST_MEDIA, CLIENT_MEDIA, datagram)) for n, datagram in enumerate(joined)]
+    *frames, counts = told(tmp_path, capsys, pcap(rows), key=KEY.hex(), salt=SALT.hex())
+    assert [row["lost_packets"] for row in frames] == [0, 0]
+    assert counts["media packets"] == 18
+    assert counts["media bytes"] == 18 * (1024 + 64)
+
+
 def test_media_in_clear(tmp_path, capsys):
     packets = build_packets(
         bytes(10), GEOMETRY, 0, FrameInfo(1, 0, 0, 5), lambda _, count: [bytes(1024)] * count
     )
     rows = [(n, ethernet(HOST_MEDIA, CLIENT_MEDIA, packet)) for n, packet in enumerate(packets)]
     assert [row["what"] for row in told(tmp_path, capsys, pcap(rows), clear=True)] == ["Frame", "Summary"]
+    several = build_packets(bytes(3000), GEOMETRY, 0, FrameInfo(1, 0, 0, 5), lambda _, _count: [])
+    rows = [(0, ethernet(HOST_MEDIA, CLIENT_MEDIA, b"".join(several)))]
+    *_, counts = told(tmp_path, capsys, pcap(rows), clear=True)
+    assert counts["media packets"] == 3
 
 
 def test_key_update_is_followed(tmp_path, capsys):
