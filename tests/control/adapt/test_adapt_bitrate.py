@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from punktfunk.control.adapt.bitrate import REASON_CADENCE, REASON_ENCODER, REASON_PINNED, AutomaticBitrate
@@ -161,6 +161,7 @@ SAMPLES = st.builds(
 
 
 @given(st.lists(SAMPLES, max_size=60), st.integers(2000, 1_000_000))
+@settings(max_examples=40)
 def test_any_windows_keep_it_within_its_bounds(samples, start):
     session = Session(start=start, ceiling=500_000)
     for sample in samples:

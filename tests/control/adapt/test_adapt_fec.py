@@ -4,7 +4,7 @@ import math
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from punktfunk.control.adapt.fec import (
@@ -51,6 +51,7 @@ def test_an_operators_percentage_stays():
 
 
 @given(st.lists(st.tuples(st.integers(0, 1 << 40), st.booleans()), max_size=60))
+@settings(max_examples=40)
 def test_it_stays_within_its_bounds(windows):
     fec, before = AdaptiveFec(shape=FrameShape(500, 500, 120.0)), 10
     for ppm, asked in windows:
