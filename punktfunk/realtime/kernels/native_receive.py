@@ -271,6 +271,8 @@ def receive_once(receiver: int) -> int:
         stride = _stride_of(receiver, index)
         size = words_at(words[at.MESSAGES] + index * _HEADER_BYTES)[_LENGTH] & _LOW
         place = words[at.BUFFERS] + index * MESSAGE_BYTES
+        words[at.DATAGRAMS] += int64(size == 0)
+        words[at.WRONG_LENGTH] += int64(size == 0)
         while size > 0:
             count = min((size + stride - 1) // stride, int64(at.GROUP_ROWS))
             taken = min(size, count * stride)

@@ -306,3 +306,18 @@ def test_groups_that_do_not_fit_are_refused():
         assert take_group(receiver.words, rows, stride, count, last_bytes, 0) == BAD_SIZE
     assert take_group(receiver.words[:8], rows, 16, 1, 16, 0) == BAD_SIZE
     assert receive_loop(receiver.words) == BAD_SIZE
+
+
+def test_a_flood_of_noise_disturbs_no_frame():
+    source = random.Random(2)
+    with linked() as link, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        address = link.client.getsockname()
+        for _ in range(5):
+            for _ in range(60):
+                stranger.sendto(source.randbytes(source.choice([0, 7, 24, 600, 1472, 9000, 9300])), address)
+            link.carry()
+        counters = link.receiver.counters()
+        assert counters["frames"] == 5
+        assert counters["dropped_frames"] == counters["malformed"] == 0
+        until(lambda: link.receiver.counters()["slabs_used"] == 0)
+        assert counters["not_authentic"] + counters["wrong_length"] == 300
