@@ -46,7 +46,8 @@ class ModeDesk:
         ``more``: a newer wish is being built already, and what is live now was never meant to stay.
         """
         self.live = mode
-        if more or mode == self._heading_for:
+        # A compositor may show a millihertz less than it was asked for, which the wire cannot say.
+        if more or said(mode, accepted=True) == said(self._heading_for, accepted=True):
             return None
         self._heading_for = mode
         return said(mode, accepted=True)
@@ -54,4 +55,4 @@ class ModeDesk:
 
 def said(mode: Mode, *, accepted: bool) -> Reconfigured:
     """Return the message that names a mode."""
-    return Reconfigured(accepted, mode.width_px, mode.height_px, mode.refresh_millihertz // 1000)
+    return Reconfigured(accepted, mode.width_px, mode.height_px, round(mode.refresh_millihertz / 1000))
