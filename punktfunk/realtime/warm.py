@@ -83,7 +83,7 @@ REST_MODULES: Final = {
 KERNEL_MODULES: Final = STREAM_MODULES | REST_MODULES
 
 STREAM_CHECKS: Final = ("rs8", "pack", "gcm", "convert")
-REST_CHECKS: Final = ("gf16", "rs8_decode", "leopard_decode", "native_pack")
+REST_CHECKS: Final = ("gf16", "rs8_decode", "leopard_decode", "native_pack", "reassembly")
 
 _YIELD: Final = "--beside-streams"
 _NICENESS: Final = 5
