@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from leftovers import FaultyHost, short_folder, steady_footprint
-from native_client import OPEN_HOST, NativeClient
+from connecting import OPEN_HOST, Connecting
 from sway_session import needs_sway
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(120)]
@@ -24,11 +24,11 @@ class NativeHost(FaultyHost):
     def __init__(self, folder: Path, **options: str) -> None:
         super().__init__(folder, **OPEN_HOST, **options)
 
-    def connect(self, frames: int = 0, device: str = "usual") -> NativeClient:
-        return NativeClient(self.clients / device, self, frames=frames)
+    def connect(self, frames: int = 0, device: str = "usual") -> Connecting:
+        return Connecting(self.clients / device, self, frames=frames)
 
     @contextmanager
-    def streaming(self) -> Iterator[NativeClient]:
+    def streaming(self) -> Iterator[Connecting]:
         """A client that is being streamed to."""
         with self.connect() as client:
             self.hear("inhibit", 20)  # said once its display is there

@@ -1,56 +1,94 @@
-"""``punktfunk connect`` as a process of its own: the product's client for hosts of ``harness``."""
+"""A client of punktfunk/1 in a process of its own, for tests: ``native_client.py '{"port": 9777, ...}'``.
+
+Says one JSON object a line: each session as it begins, what it did, and at the end a summary of every session.
+"""
 
 import json
-import os
-import subprocess
 import sys
+import time
+from functools import partial
 from pathlib import Path
-from typing import Any, Self
 
-from harness import NATIVE_OFFSET, Host
+import trio
 
-OPEN_HOST = {"PUNKTFUNK_NATIVE_OPEN": "true"}
+from punktfunk.control.client.connector import Connector
+from punktfunk.control.client.dial import Target
+from punktfunk.control.client.headless import HeadlessOptions, Take, run_headless
+from punktfunk.control.client.known_hosts import KnownHosts
+from punktfunk.control.client.options import SessionOptions
+from punktfunk.control.client.session import ClientSession
+from punktfunk.control.native.identity import load_client_identity
+from punktfunk.measure.verification import verify
+from punktfunk.plan import Mode
 
 
-class NativeClient:
-    """One client; ``folder`` keeps its identity, so that the same folder is the same device."""
+def say(**what: object) -> None:
+    print(json.dumps(what), flush=True)
 
-    def __init__(self, folder: Path, host: Host, *words: str, frames: int = 0) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        port = host.port + NATIVE_OFFSET
-        command = [
-            sys.executable, "-m", "punktfunk", "connect", f"{host.address}:{port}", "--headless", "--json",
-            "--state", str(folder / "state"), "--frames", str(frames), *words,
-        ]  # fmt: skip
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PUNKTFUNK_")}
-        environment["PUNKTFUNK_CONFIG"] = str(folder / "none.toml")
-        (folder / "none.toml").touch()
-        self.process = subprocess.Popen(
-            command,
-            env=environment,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
 
-    def __enter__(self) -> Self:
-        return self
+def summarise(take: Take) -> dict[str, object]:
+    sizes = [(row.width_px, row.height_px) for row in take.rows if row.width_px]
+    changes = [at for at in range(1, len(sizes)) if sizes[at] != sizes[at - 1]]
+    decoded = [row for row in take.rows if row.width_px]
+    return {
+        "frames": len(take.rows),
+        "verified": verify(take.rows).as_json(),
+        "sizes": [list(size) for size in dict.fromkeys(sizes)],
+        "picture_to_picture_ms": [
+            round((decoded[at].decoded_ns - decoded[at - 1].decoded_ns) / 1e6, 1) for at in changes
+        ],
+        "keys_after_change": [decoded[at].is_key for at in changes],
+        "injected_losses": take.statistics.get("injected_losses"),
+        "audio_packets": take.audio_packets,
+        "clock_offset_ns": take.statistics.get("clock_offset_ns"),
+        "clock_rtt_ns": take.statistics.get("clock_rtt_ns"),
+    }
 
-    def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.communicate(timeout=10)
 
-    def finish(self, seconds: float = 20) -> dict[str, Any]:
-        """Wait for its end and give its report; what it said is in the failure."""
-        out, err = self.process.communicate(timeout=seconds)
-        assert self.process.returncode == 0, out + err
-        report: dict[str, Any] = json.loads(out)
-        return report
+async def act(asked: dict[str, object], session: ClientSession) -> None:
+    began = session.video.counters()["frames"]
+    say(event="session", mode=str(session.mode), fingerprint=session.connection.peer_fingerprint)
+    while session.video.counters()["frames"] < began + 20:  # noqa: ASYNC110 -- counters ring no bell
+        await trio.sleep(0.01)
+    say(event="streaming")
+    for mode in asked.get("modes", []):
+        asked_ns = time.monotonic_ns()
+        now = await session.reconfigure(Mode(*mode))
+        say(event="mode", mode=str(now), answer_ms=(time.monotonic_ns() - asked_ns) / 1e6)
 
-    def fail(self, seconds: float = 20) -> str:
-        """Wait for its end, which must be a failure, and give what it said."""
-        out, err = self.process.communicate(timeout=seconds)
-        assert self.process.returncode not in {0, -9}, out
-        return err
+
+def main() -> None:
+    asked = json.loads(sys.argv[1])
+    folder = Path(asked["state"])
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    options = SessionOptions(
+        mode=Mode(*asked.get("mode", (640, 360, 60_000))),
+        name=asked.get("name", "native client"),
+        idle_timeout_s=asked.get("idle_s", 8.0),
+        loss_ppm=asked.get("loss_ppm", 0),
+        bitrate_kbps=asked.get("bitrate_kbps", 0),
+    )
+    target = Target(asked.get("address", "127.0.0.1"), asked["port"], "host")
+    connector = Connector(
+        target,
+        load_client_identity(folder),
+        options,
+        KnownHosts(folder),
+        lambda text: say(event="said", text=text),
+    )
+    takes: list[Take] = []
+    headless = HeadlessOptions(frames=asked.get("frames", 0), seconds=asked.get("seconds", 0), decode=True)
+    run = partial(
+        run_headless,
+        connector.session,
+        headless,
+        lambda text: say(event="said", text=text),
+        takes,
+        partial(act, asked),
+    )
+    trio.run(run)
+    say(event="done", takes=[summarise(take) for take in takes])
+
+
+if __name__ == "__main__":
+    main()
