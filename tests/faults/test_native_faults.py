@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from leftovers import FaultyHost, short_folder, steady_footprint
 from connecting import OPEN_HOST, Connecting
+from leftovers import FaultyHost, short_folder, steady_footprint
 from sway_session import needs_sway
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(120)]
