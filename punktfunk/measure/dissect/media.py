@@ -87,7 +87,7 @@ class MediaKey:
         """Read a captured datagram: packets and their sizes; none if it is none of this session.
 
         Captures on the sending or receiving machine show datagrams of one size that the kernel's offloads
-        joined (UDP_SEGMENT, UDP_GRO): they are cut again, by the size that opened last or one that divides them.
+        joined (UDP_SEGMENT, UDP_GRO): they are cut again, by the last size that opened or one that divides.
         """
         packet = self.open(datagram)
         if packet is not None and self._cipher is None:

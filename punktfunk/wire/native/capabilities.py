@@ -10,16 +10,8 @@ from typing import Final
 ALPN: Final = "pkf1"
 WIRE_VERSION: Final = 2
 DEFAULT_PORT: Final = 9777
-DEFAULT_MANAGEMENT_PORT: Final = 47990
-"""Where a client looks when Welcome names no management port."""
-SERVER_NAME: Final = "punktfunk"
-"""SNI, and subject of the host's certificate."""
 PUNCH: Final = b"PFpunch1"
 """What a client sends from its media socket (section 2.3)."""
-
-BITRATE_MIN_KBPS: Final = 500
-BITRATE_MAX_KBPS: Final = 8_000_000
-BITRATE_DEFAULT_KBPS: Final = 20_000
 
 
 class VideoCap(IntFlag):

@@ -12,7 +12,6 @@ from punktfunk.wire.native.capabilities import GamepadKind
 
 PAD_COUNT: Final = 16
 WHEEL_MEASURED: Final = 1
-MEASURED_PX_PER_CLICK: Final = 10
 SCROLL_PX_PER_CLICK: Final = 60
 SCROLL_SCALE: Final = 256
 

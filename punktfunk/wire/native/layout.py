@@ -159,10 +159,6 @@ class Registry:
         """Whether the class is one of these messages."""
         return kind in self._codes
 
-    def code_of(self, kind: type[Any]) -> int:
-        """Type byte of a message's class."""
-        return self._codes[kind]
-
     def entry_of(self, message: bytes) -> Entry | None:
         """Which message the first bytes announce; None if none is known."""
         at = len(self.magic)

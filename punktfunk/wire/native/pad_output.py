@@ -18,10 +18,6 @@ from punktfunk.wire.native.rich_input import REPORT_MAX_BYTES
 OUTPUT_TAG: Final = 0xCD
 OUTPUT: Final = Registry(bytes((OUTPUT_TAG,)))
 
-RUMBLE_LEASE_MS: Final = 400
-RUMBLE_RENEW_MS: Final = 120
-RUMBLE_LEASE_MAX_MS: Final = 5000
-RUMBLE_WITHOUT_LEASE_MS: Final = 1000
 TRIGGER_EFFECT_MAX_BYTES: Final = 11
 
 
@@ -31,13 +27,6 @@ class MicLight(IntEnum):
     OFF = 0
     ON = 1
     PULSE = 2
-
-
-class ReportKind(IntEnum):
-    """How a raw report is written."""
-
-    OUTPUT = 0
-    FEATURE = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,8 @@
 """Windows virtual-key codes and Linux evdev codes, one for one: the keys of a US keyboard by position.
 
 This is punktfunk/1's own table. In three places it says other keys than Moonlight's clients mean by the code,
-for whom ``punktfunk.wire.input`` was made: the keypad's Enter, Yen and Katakana. ``to_input`` and
-``from_input`` stand between the two. Codes 10 to 12 name no side: they are the left key. Spec: punktfunk-1.md
-section 2.10, "Key codes".
+for whom ``punktfunk.wire.input`` was made: the keypad's Enter, Yen and Katakana; ``to_input`` translates. Codes
+10 to 12, which name no side, are the left key. Spec: punktfunk-1.md section 2.10, "Key codes".
 """
 
 from typing import Final
@@ -79,33 +78,14 @@ VK_TO_EVDEV: Final[dict[int, int]] = {
     0xF2: 93,  # Katakana or Hiragana
     0xF3: 85,  # Zenkaku or Hankaku
 }
-EVDEV_TO_VK: Final = {evdev: vk for vk, evdev in VK_TO_EVDEV.items()}
-
-_WITHOUT_SIDE: Final = {0x10: 0xA0, 0x11: 0xA2, 0x12: 0xA4}
 
 
 KEYPAD_ENTER: Final = 0x0E
 """The keypad's Enter in our vocabulary: Windows reserves the code and has none of its own for the key."""
 
 _TO_INPUT: Final = {0x6C: KEYPAD_ENTER, 0xF2: 0xF5}
-_FROM_INPUT: Final = {code: wire for wire, code in _TO_INPUT.items()}
 
 
 def to_input(virtual_key: int) -> int | None:
     """Code in ``punktfunk.wire.input`` of a code on the wire; None above 8 bits."""
     return _TO_INPUT.get(virtual_key, virtual_key) if 0 <= virtual_key <= 0xFF else None
-
-
-def from_input(virtual_key: int) -> int:
-    """Code on the wire of one in ``punktfunk.wire.input``."""
-    return _FROM_INPUT.get(virtual_key & 0xFF, virtual_key & 0xFF)
-
-
-def to_evdev(virtual_key: int) -> int | None:
-    """Key of a code; None for one that the table does not have."""
-    return VK_TO_EVDEV.get(_WITHOUT_SIDE.get(virtual_key, virtual_key))
-
-
-def to_virtual_key(evdev: int) -> int | None:
-    """Code of a key; None for one that the protocol cannot name."""
-    return EVDEV_TO_VK.get(evdev)

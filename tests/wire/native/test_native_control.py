@@ -72,9 +72,9 @@ def test_every_row_of_the_protocol_has_a_class():
     assert {type(message) for message in CONTROLS} == {row.layout.kind for row in CONTROL.entries.values()}
 
 
-@pytest.mark.parametrize("code", sorted(set(range(256)) - set(CONTROL.entries)))
-def test_unknown_types_are_ignored(code):
-    assert parse_control(b"PKFc" + bytes((code,)) + bytes(8)) is None
+def test_unknown_types_are_ignored():
+    for code in set(range(256)) - set(CONTROL.entries):
+        assert parse_control(b"PKFc" + bytes((code,)) + bytes(8)) is None
 
 
 def test_other_magics_are_ignored():

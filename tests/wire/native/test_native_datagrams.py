@@ -119,9 +119,9 @@ def test_what_is_no_datagram():
     assert parse_datagram(b"\xcc\x06" + bytes(20)) is None
 
 
-@pytest.mark.parametrize("tag", [*range(0xC8), *range(0xD4, 0x100)])
-def test_unknown_tags_are_dropped(tag):
-    assert parse_datagram(bytes((tag,)) + bytes(40)) is None
+def test_unknown_tags_are_dropped():
+    for tag in (*range(0xC8), *range(0xD4, 0x100)):
+        assert parse_datagram(bytes((tag,)) + bytes(40)) is None
 
 
 def test_redundant_audio_without_the_frame_before():

@@ -1,4 +1,4 @@
-"""Our vocabulary of input into a client's native input, in the words that this host knows.
+"""A client for tests: our vocabulary of input into native input, in the words that this host knows.
 
 Pads: toward a host with HostCap.PAD_SNAPSHOTS their whole state, again every 100 ms for every pad that is
 there, since datagrams get lost; an arrival goes before the first one and, like a removal, twice more. Toward
@@ -21,6 +21,7 @@ from punktfunk.wire.native.input_kinds import NativeInput
 from punktfunk.wire.native.pad_reader import STANDARD_GRAVITY
 from punktfunk.wire.native.rich_input import RichInput
 
+ON_THE_WIRE: Final = {vk.to_input(code): code for code in vk.VK_TO_EVDEV}
 REPEAT_NS: Final = 100_000_000
 """How often :meth:`InputWriter.repeat` is to be called."""
 REPEATS: Final = 2
@@ -230,7 +231,7 @@ class InputWriter:
 
 
 def _key(event: vocabulary.Key) -> list[_Message]:
-    return [kinds.KeyEdge(vk.from_input(event.virtual_key), event.pressed)]
+    return [kinds.KeyEdge(ON_THE_WIRE[event.virtual_key], event.pressed)]
 
 
 def _position(event: vocabulary.MouseMoveAbsolute) -> list[_Message]:
