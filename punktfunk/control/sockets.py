@@ -61,7 +61,7 @@ def bind_udp(address: str, port: int) -> socket.socket:
             bound.close()
         raise EnvironmentProblem(
             f"cannot bind UDP {address} port {port}: {error.strerror or error}",
-            hint="run `punktfunk doctor` to see who holds the port, or choose another: settings port and native_port",
+            hint="run `punktfunk doctor` to see who holds it; port and native_port are settings",
         ) from error
     return bound
 
