@@ -1,8 +1,8 @@
 """Windows virtual-key codes and Linux evdev codes, one for one: the keys of a US keyboard by position.
 
 This is punktfunk/1's own table. In three places it says other keys than Moonlight's clients mean by the code,
-for whom ``punktfunk.wire.input`` was made: the keypad's Enter, Yen and Katakana; ``to_input`` translates. Codes
-10 to 12, which name no side, are the left key. Spec: punktfunk-1.md section 2.10, "Key codes".
+for whom ``punktfunk.wire.input`` was made: the keypad's Enter, Yen and Katakana; ``to_input`` translates.
+Codes 10 to 12, which name no side, are the left key. Spec: punktfunk-1.md section 2.10, "Key codes".
 """
 
 from typing import Final
