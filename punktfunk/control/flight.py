@@ -13,6 +13,7 @@ import time
 from array import array
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -34,6 +35,20 @@ USUAL_FRAMES: Final = 1 << 15
 _PATCHED_FRAMES: Final = 256
 _CPU_FIELD: Final = 36  # of /proc/self/task/N/stat, counted behind the name in brackets
 _CPU_EVERY: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A frame that left, of a pipeline that knows no ``SentFrame``; the fields are the same."""
+
+    pts_ns: int
+    captured_ns: int
+    begun_ns: int
+    encoded_ns: int
+    first_ns: int
+    last_ns: int
+    frame_bytes: int
+    datagram_count: int
 
 
 class Received(Protocol):
@@ -128,7 +143,9 @@ class HostFlight:
         self._ring = FlightRing(HOST_COLUMNS, frame_count)
         self._cpu = _Cpu()
 
-    def note_sent(self, frames: Iterable["SentFrame"], *, parity_percent: int, send_thread: int = -1) -> None:
+    def note_sent(
+        self, frames: Iterable["SentFrame | Left"], *, parity_percent: int, send_thread: int = -1
+    ) -> None:
         """Note frames that have left. ``send_thread`` is pf-send's native id, for its CPU."""
         for frame in frames:
             self._ring.append((

@@ -1,18 +1,20 @@
 """The host's flight recorders, those of running sessions and of the last that ended, for ``why-late``."""
 
+import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import trio
 
-from punktfunk.control.flight import USUAL_FRAMES, HostFlight
+from punktfunk.control.flight import USUAL_FRAMES, HostFlight, Left
 from punktfunk.errors import ConfigError
 
 ENDED_MAX: Final = 2
 ANSWERED_FRAMES: Final = 12_000
 """As many as fit into an answer of the admin socket."""
+_LOOK_EVERY_S: Final = 1.0
 
 
 class FlightLog:
@@ -46,3 +48,45 @@ class FlightLog:
         flights = [*reversed(self._running), *reversed(self._ended)]
         most = max(1, min(int(asked), ANSWERED_FRAMES) // max(1, len(flights)))
         return {"recordings": [flight.recording(most) for flight in flights]}
+
+
+class LatencyLog(Protocol):
+    """What a pipeline offers that keeps no list of the frames that left: ``Pipeline``."""
+
+    @property
+    def send_thread_id(self) -> int:
+        """The kernel's id of pf-send; -1 while it does not run."""
+
+    def latencies(self) -> Any:
+        """Rows of the last thousand frames, see ``VideoSender.latencies``; None while not started."""
+
+
+async def follow(flight: HostFlight, pipeline: LatencyLog, parity_percent: int) -> None:
+    """Note the frames of a GameStream pipeline until cancelled. Its log holds a thousand: a look a second.
+
+    When the encoder began is not in the log, so its wait counts as encoding.
+    """
+    shift_ns, seen_ns = time.time_ns() - time.monotonic_ns(), 0
+    while True:
+        await trio.sleep(_LOOK_EVERY_S)
+        rows = pipeline.latencies()
+        new = [row for row in ([] if rows is None else rows.tolist()) if row[3] > seen_ns]
+        if new:
+            seen_ns = new[-1][3]
+            thread_id = pipeline.send_thread_id
+            frames = [_left(row, shift_ns) for row in new]
+            flight.note_sent(frames, parity_percent=parity_percent, send_thread=thread_id)
+
+
+def _left(row: Sequence[int], shift_ns: int) -> Left:
+    captured_ns, encoded_ns, first_ns, last_ns, _variants, frame_bytes, _timestamp, datagrams = row
+    return Left(
+        captured_ns + shift_ns,
+        captured_ns,
+        captured_ns,
+        encoded_ns,
+        first_ns,
+        last_ns,
+        frame_bytes,
+        datagrams,
+    )

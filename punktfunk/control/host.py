@@ -301,7 +301,7 @@ class _Host:
         )
         means = Means(
             backend=self._backend,
-            planes=await open_planes(nursery, sockets),
+            planes=await open_planes(nursery, sockets, self._flights),
             realtime=offer.realtime,
             resume_timeout_s=settings.resume_timeout_s,
             log_folder=settings.state,

@@ -4,7 +4,9 @@ import os
 import threading
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import trio
 
 from punktfunk.control.flight import (
     CLIENT_COLUMNS,
@@ -14,7 +16,7 @@ from punktfunk.control.flight import (
     HostFlight,
     last_cpu,
 )
-from punktfunk.control.flight_log import ENDED_MAX, FlightLog
+from punktfunk.control.flight_log import ENDED_MAX, FlightLog, follow
 from punktfunk.errors import ConfigError
 
 
@@ -134,3 +136,24 @@ async def test_the_host_answers_with_running_and_ended_sessions():
     for wrong in ("0", "-1", "many", "²"):
         with pytest.raises(ConfigError):
             await log.verbs()["flight"]({"frames": wrong})
+
+
+@pytest.mark.trio
+async def test_a_pipeline_that_keeps_only_a_log_is_followed(autojump_clock):
+    """Rows of the sender's log, looked at each second: each frame is noted once."""
+    rows = [[100 + n, 110 + n, 120 + n, 130 + n, 0, 5000, 9, 4] for n in range(3)]
+    pipeline = SimpleNamespace(send_thread_id=-1, latencies=lambda: None)
+    flight = HostFlight("moonlight", 32)
+    with trio.move_on_after(4.5):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(follow, flight, pipeline, 20)
+            await trio.sleep(1.5)
+            pipeline.latencies = lambda: np.array(rows)
+            await trio.sleep(2)
+            rows.append([200, 210, 220, 230, 0, 700, 9, 1])
+            await trio.sleep(5)
+    recording = flight.recording()
+    assert [row[HOST_COLUMNS.index("last_sent_ns")] for row in recording["rows"]] == [130, 131, 132, 230]
+    assert named(recording)["parity_percent"] == 20
+    first, last = named(recording, 0), named(recording)
+    assert last["pts_ns"] - first["pts_ns"] == last["captured_ns"] - first["captured_ns"]

@@ -8,6 +8,7 @@ from functools import partial
 import trio
 
 from punktfunk.control.complaints import Complaints
+from punktfunk.control.flight_log import FlightLog
 from punktfunk.control.gamestream.control_stream import ControlPlane
 from punktfunk.control.gamestream.media import MediaPlane
 from punktfunk.control.gamestream.rtsp_server import serve_connection
@@ -24,7 +25,9 @@ RTSP_CONNECTIONS = 32
 RTSP_CONNECTIONS_PER_ADDRESS = 8
 
 
-async def open_planes(nursery: trio.Nursery, sockets: Sequence[Sequence[BoundSocket]]) -> Planes:
+async def open_planes(
+    nursery: trio.Nursery, sockets: Sequence[Sequence[BoundSocket]], flights: FlightLog
+) -> Planes:
     """Serve the planes on their sockets, those of video, control and audio."""
     video, control, audio = MediaPlane("video", sockets[0]), ControlPlane(), MediaPlane("audio", sockets[2])
     nursery.start_soon(video.run)
@@ -32,7 +35,7 @@ async def open_planes(nursery: trio.Nursery, sockets: Sequence[Sequence[BoundSoc
     for bound in sockets[1]:
         machine = EnetHost(HostConfig(), secrets.token_bytes, control.admits)
         await nursery.start(control.serve, machine, bound.socket)
-    return Planes(video, audio, control)
+    return Planes(video, audio, control, flights)
 
 
 def open_rtsp(nursery: trio.Nursery, sessions: Sessions, listeners: Sequence[trio.SocketListener]) -> None:

@@ -8,11 +8,12 @@ Each wait has its limit (gamestream.md section 8).
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import trio
 
 from punktfunk.control.displays.base import VirtualOutput
+from punktfunk.control.flight_log import FlightLog, follow
 from punktfunk.control.gamestream.control_stream import ControlPlane, send_feedback
 from punktfunk.control.gamestream.media import MediaPlane
 from punktfunk.control.gamestream.negotiate import Agreement
@@ -43,6 +44,7 @@ class Planes:
     video: MediaPlane
     audio: MediaPlane
     control: ControlPlane
+    flights: FlightLog = field(default_factory=FlightLog)
 
 
 async def run_stream(
@@ -148,6 +150,7 @@ async def _until_the_end(
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(watch, pipeline)
+            nursery.start_soon(_record, stream, pipeline, planes.flights)
             nursery.start_soon(watch, sound)
             nursery.start_soon(stream.input.deliver, injector)
             nursery.start_soon(_greet, stream)
@@ -161,6 +164,13 @@ async def _until_the_end(
         injector.release_all()
         if stream.ended.is_set():
             planes.control.forget(stream)
+
+
+async def _record(stream: Stream, pipeline: Pipeline, flights: FlightLog) -> None:
+    """Keep the times of the stream's frames for `punktfunk why-late`."""
+    percent = stream.agreement.send.fec_percent if stream.agreement else 0
+    with flights.recording(stream.peer.name) as flight:
+        await follow(flight, pipeline, percent)
 
 
 async def _greet(stream: Stream) -> None:

@@ -95,6 +95,9 @@ class FakeThreads:
     def failure(self):
         return self.problem
 
+    def latencies(self):
+        return None
+
     def request_idr(self):
         self.idr_count += 1
 
