@@ -201,7 +201,8 @@ class InputDesk:
     def _show_pointer(self) -> None:
         """Hide this machine's pointer over a live picture, which has the host's."""
         lib = sdl()
-        lib.SDL_ShowCursor(lib.SDL_DISABLE if self._live else lib.SDL_ENABLE)
+        hidden = self._live and (self.grabbed or not self.relative)
+        lib.SDL_ShowCursor(lib.SDL_DISABLE if hidden else lib.SDL_ENABLE)
 
     def show_pointer(self) -> None:
         """Do so after a session began or ended."""

@@ -15,6 +15,10 @@ INBOX: Final = 8
 """Decoded pictures between pf-decode and the main thread; a main thread that hangs drops the oldest."""
 
 
+EARLY_NS: Final = 500_000
+LATE_NS: Final = 900_000
+
+
 class Presenter:
     """The pictures of one session after another. ``ring`` wakes the main thread."""
 
@@ -85,7 +89,7 @@ class Presenter:
         locked = self.cadence.locked
         latch_ns = self._latch_for(now_ns) if locked else now_ns
         picture = None
-        if not locked or now_ns >= latch_ns - self.cadence.lead_ns - 500_000:
+        if not locked or now_ns >= latch_ns - self.cadence.lead_ns - EARLY_NS:
             picture = self.jitter.take(latch_ns, self.cadence.interval_ns if locked else None)
         if picture is None and not self._dirty:
             return False
@@ -106,8 +110,12 @@ class Presenter:
         return True
 
     def _latch_for(self, now_ns: int) -> int:
-        """Next blank that can be met and was not served yet."""
-        latch_ns = self.cadence.next_latch_ns(now_ns)
+        """Next blank that can be met and was not served yet.
+
+        Who wakes a little late for a blank still goes for it: the lead has room for that, and waiting for the
+        next one would lose a whole refresh to a microsecond.
+        """
+        latch_ns = self.cadence.next_latch_ns(now_ns - LATE_NS)
         if latch_ns - self._latch_ns < self.cadence.interval_ns // 2:
             latch_ns += self.cadence.interval_ns
         return latch_ns
