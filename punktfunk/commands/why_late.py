@@ -52,7 +52,7 @@ def _of_host(state: Path | None) -> list[dict[str, Any]]:
     if not found:
         raise EnvironmentProblem(
             "the host has recorded no session since it started",
-            hint="Connect with a punktfunk/1 client (`punktfunk connect`), then ask again.",
+            hint="Stream for a few seconds, with `punktfunk connect` or with Moonlight, then ask again.",
         )
     return [check_recording(entry, "the host's answer") for entry in found]
 
