@@ -1,8 +1,8 @@
 """One captured QUIC connection, opened as far as the secrets reach.
 
-Initial packets need no secret: their keys come from the client's first connection id. Handshake and 1-RTT
-packets need the secrets file, found by the random number in ClientHello; the suite stands in ServerHello. Key
-updates are followed. Cryptography is aioquic's. RFC 9000, RFC 9001.
+Initial packets need no secret: their keys come from the connection id of the client's first flight. Handshake
+and 1-RTT packets need the secrets file, found by the random number in ClientHello; the suite stands in
+ServerHello. Key updates are followed. Cryptography is aioquic's. RFC 9000, RFC 9001.
 """
 
 from collections.abc import Iterator
@@ -41,6 +41,25 @@ def is_initial(datagram: bytes) -> bool:
     return len(datagram) >= 7 and datagram[0] & 0xF0 == 0xC0 and datagram[1:5] == b"\0\0\0\1"
 
 
+def first_flight_id(datagram: bytes) -> bytes | None:
+    """Give the connection id by which a client's first flight is sealed; None for every other datagram.
+
+    Later Initials name an id of the host's and are still sealed by the first one, so they do not open here:
+    what opens begins a connection, be it after a Retry, or on addresses that another one had before.
+    """
+    if not is_initial(datagram):
+        return None
+    buffer = Buffer(data=datagram)
+    try:
+        header = pull_quic_header(buffer)
+        pair = CryptoPair()
+        pair.setup_initial(cid=header.destination_cid, is_client=False, version=_VERSION)
+        pair.recv.decrypt_packet(datagram[: header.packet_length], buffer.tell(), 0)
+    except (ValueError, CryptoError):
+        return None
+    return bytes(header.destination_cid)
+
+
 @dataclass(slots=True)
 class Opened:
     """A packet: its kind, and its frames if it could be opened."""
@@ -63,11 +82,16 @@ class _Side:
 
 
 class QuicConversation:
-    """Both directions of a connection."""
+    """Both directions of the connection whose first flight named ``first_id``."""
 
-    def __init__(self, secrets: log.Secrets) -> None:
+    def __init__(self, first_id: bytes, secrets: log.Secrets) -> None:
+        self.first_id = first_id
         self._secrets = secrets
         self._client, self._host = _Side(), _Side()
+        pair = CryptoPair()
+        pair.setup_initial(cid=first_id, is_client=False, version=_VERSION)
+        self._client.contexts[QuicPacketType.INITIAL] = pair.recv
+        self._host.contexts[QuicPacketType.INITIAL] = pair.send
         self._suite: CipherSuite | None = None
         self._random: bytes | None = None
 
@@ -101,12 +125,6 @@ class QuicConversation:
         kind = header.packet_type
         if kind == QuicPacketType.INITIAL:
             sender.id_bytes = len(header.source_cid)
-            if from_client:
-                self._derive_initial(header.destination_cid)
-        if kind == QuicPacketType.RETRY and not from_client:
-            # The client begins anew, with an id that the host chose, and keys of that.
-            self._client.contexts.clear()
-            self._client.hello, self._client.hello_bytes, self._random = Assembly(), b"", None
         context = sender.contexts.get(kind)
         if context is None:
             return None
@@ -125,15 +143,6 @@ class QuicConversation:
         if kind == QuicPacketType.INITIAL:
             self._read_hellos(sender, frames, from_client=from_client)
         return frames
-
-    def _derive_initial(self, destination_id: bytes) -> None:
-        """Make the keys of the first flight: of the first Initial's id, not of the host's in later ones."""
-        if QuicPacketType.INITIAL in self._host.contexts and self._random is not None:
-            return
-        pair = CryptoPair()
-        pair.setup_initial(cid=destination_id, is_client=False, version=_VERSION)
-        self._client.contexts[QuicPacketType.INITIAL] = pair.recv
-        self._host.contexts[QuicPacketType.INITIAL] = pair.send
 
     def _read_hellos(self, sender: _Side, frames: list[Frame], *, from_client: bool) -> None:
         for frame in frames:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from punktfunk.measure.dissect.frames import Close
 from punktfunk.measure.dissect.media import FrameTable, MediaFrame, MediaKey, MediaPacket
 from punktfunk.measure.dissect.messages import Messages
-from punktfunk.measure.dissect.quic import QuicConversation, is_initial
+from punktfunk.measure.dissect.quic import QuicConversation, first_flight_id
 from punktfunk.measure.dissect.secrets import Secrets
 from punktfunk.wire.native.capabilities import PUNCH
 from punktfunk.wire.native.packet import MIN_DATAGRAM_BYTES
@@ -71,9 +71,7 @@ class Dissector:
             self.start_ns = time_ns
         pair = frozenset((datagram.source, datagram.destination))
         self.counts["datagrams"] += 1
-        if is_initial(datagram.payload) and pair not in self._quic and len(self._quic) < CONVERSATIONS_MAX:
-            conversation = QuicConversation(self._secrets)
-            self._quic[pair] = _Quic(conversation, datagram.source, datagram.destination)
+        self._begin_quic(datagram, pair)
         if pair in self._quic:
             yield from self._feed_quic(time_ns, datagram, self._quic[pair])
         elif datagram.payload == PUNCH:
@@ -88,6 +86,15 @@ class Dissector:
         for media in self._media.values():
             for frame in media.frames.finish():
                 yield self._note_frame(frame, media)
+
+    def _begin_quic(self, datagram: UdpDatagram, pair: frozenset[Address]) -> None:
+        first_id = first_flight_id(datagram.payload)
+        known = self._quic.get(pair)
+        if first_id is None or (known is not None and known.conversation.first_id == first_id):
+            return
+        if known is not None or len(self._quic) < CONVERSATIONS_MAX:
+            conversation = QuicConversation(first_id, self._secrets)
+            self._quic[pair] = _Quic(conversation, datagram.source, datagram.destination)
 
     def _feed_quic(self, time_ns: int, datagram: UdpDatagram, quic: _Quic) -> Iterator[Event]:
         from_client = datagram.source == quic.client

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnection
+from aioquic.quic.packet import QuicProtocolVersion, encode_quic_retry
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -65,7 +66,7 @@ def certificate():
 class Conversation:
     """Both ends of a QUIC connection; every datagram is written down. The clock is the test's."""
 
-    def __init__(self):
+    def __init__(self, *, retry=False):
         self.secrets = io.StringIO()
         common = {"alpn_protocols": ["pkf1"], "max_datagram_frame_size": 65_536}
         leaf, key = certificate()
@@ -78,14 +79,30 @@ class Conversation:
                 **common,
             )
         )
-        self.host = QuicConnection(
-            configuration=QuicConfiguration(is_client=False, certificate=leaf, private_key=key, **common),
-            original_destination_connection_id=self.client.original_destination_connection_id,
-        )
         self.rows = []
         self.now = 1000.0
         self.client.connect(HOST, now=self.now)
+        self.host = QuicConnection(
+            configuration=QuicConfiguration(is_client=False, certificate=leaf, private_key=key, **common),
+            original_destination_connection_id=self.client.original_destination_connection_id,
+            retry_source_connection_id=self.send_back() if retry else None,
+        )
         self.run()
+
+    def send_back(self):
+        """A Retry: the client must show that it is where it says; returns the id that it must use."""
+        for data, _ in self.client.datagrams_to_send(now=self.now):
+            self.note(CLIENT, HOST, data)
+        retry = encode_quic_retry(
+            version=QuicProtocolVersion.VERSION_1,
+            source_cid=b"retry-id",
+            destination_cid=self.client.host_cid,
+            original_destination_cid=self.client.original_destination_connection_id,
+            retry_token=b"token",
+        )
+        self.note(HOST, CLIENT, retry)
+        self.client.receive_datagram(retry, HOST, now=self.now)
+        return b"retry-id"
 
     def note(self, source, destination, payload):
         """Write a datagram down as captured now."""

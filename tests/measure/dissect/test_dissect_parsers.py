@@ -18,7 +18,7 @@ from punktfunk.measure.dissect.frames import (
     parse_frames,
 )
 from punktfunk.measure.dissect.messages import Messages
-from punktfunk.measure.dissect.quic import QuicConversation, is_initial
+from punktfunk.measure.dissect.quic import QuicConversation, first_flight_id
 from punktfunk.measure.dissect.secrets import parse_secrets
 from punktfunk.measure.dissect.session import Dissector
 from punktfunk.measure.dissect.show import as_json, as_line
@@ -234,7 +234,8 @@ def test_secrets():
 
 def test_secrets_of_another_connection_open_nothing():
     talk, other = Conversation(), Conversation()
-    conversation = QuicConversation(parse_secrets(other.secrets.getvalue()))
+    first = first_flight_id(parse_udp(Captured(0, 1, talk.rows[0][1])).payload)
+    conversation = QuicConversation(first, parse_secrets(other.secrets.getvalue()))
     opened = []
     for _, data in talk.rows:
         datagram = parse_udp(Captured(0, 1, data))
@@ -264,7 +265,8 @@ def test_no_datagram_upsets_the_dissector(strange, data):
 HANDSHAKE = [parse_udp(Captured(0, 1, data)) for _, data in Conversation().rows]
 
 
-def test_initials():
-    assert is_initial(HANDSHAKE[0].payload)
-    assert not is_initial(b"\x40" + bytes(20))
-    assert not is_initial(b"")
+def test_only_a_first_flight_begins_a_connection():
+    begun = [first_flight_id(datagram.payload) is not None for datagram in HANDSHAKE]
+    assert begun == [True] + [False] * (len(HANDSHAKE) - 1)
+    for payload in (b"", b"\x40" + bytes(20), b"\xc0\0\0\0\1" + bytes(40), HANDSHAKE[0].payload[:-700]):
+        assert first_flight_id(payload) is None

@@ -198,6 +198,19 @@ def test_media_in_clear(tmp_path, capsys):
     assert counts["media packets"] == 3
 
 
+def test_a_connection_after_retry_and_another_on_its_addresses(tmp_path, capsys):
+    talks = Conversation(retry=True), Conversation()
+    path = tmp_path / "secrets"
+    rows = []
+    for talk in talks:
+        talk.say(talk.client, 0, frame(build_hello(HELLO)))
+        rows += talk.rows
+    path.write_text("".join(talk.secrets.getvalue() for talk in talks))
+    *said, counts = told(tmp_path, capsys, pcap(rows), secrets=path)
+    assert [row["what"] for row in said] == ["Retry, 44 bytes, not opened", "Hello", "Hello"]
+    assert counts["Hello"] == 2
+
+
 def test_key_update_is_followed(tmp_path, capsys):
     talk = Conversation()
     talk.say(talk.client, 0, frame(build_hello(HELLO)))
