@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from punktfunk.realtime.encode.probe import EncoderReport as EncoderReport
     from punktfunk.realtime.encode.probe import Refusal as Refusal
     from punktfunk.realtime.encode.probe import probe_encoders as probe_encoders
-    from punktfunk.realtime.encode.voice import VOICE_PACKET_SAMPLES as VOICE_PACKET_SAMPLES
-    from punktfunk.realtime.encode.voice import VOICE_RATE_HZ as VOICE_RATE_HZ
     from punktfunk.realtime.encode.voice import VoiceEncoder as VoiceEncoder
     from punktfunk.realtime.inspection import FrameInspector as FrameInspector
     from punktfunk.realtime.inspection import FrameRow as FrameRow
@@ -89,8 +87,6 @@ if TYPE_CHECKING:
     from punktfunk.realtime.workshop.trials import trials as trials
 
 __all__ = [
-    "VOICE_PACKET_SAMPLES",
-    "VOICE_RATE_HZ",
     "AudioLink",
     "Cipher",
     "Code8",
@@ -205,8 +201,6 @@ _HOMES = {
     "StageTimes": "present.stages",
     "TickTimes": "instruments",
     "UnitTaker": "carrying",
-    "VOICE_PACKET_SAMPLES": "encode.voice",
-    "VOICE_RATE_HZ": "encode.voice",
     "Variant": "variants",
     "VariantFile": "workshop.files",
     "VideoDecoder": "decode.loop",

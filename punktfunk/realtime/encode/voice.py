@@ -7,19 +7,20 @@ import numpy as np
 
 from punktfunk.errors import EnvironmentProblem
 
-VOICE_RATE_HZ: Final = 48_000
-VOICE_PACKET_SAMPLES: Final = 480
 BITRATE_BPS: Final = 48_000
 EXPECTED_LOSS_PERCENT: Final = 10
 
 
 class VoiceEncoder:
-    """Mono, 48 kHz. EnvironmentProblem if PyAV has no libopus."""
+    """Mono, 16 bit. EnvironmentProblem if PyAV has no libopus."""
+
+    RATE_HZ: Final = 48_000
+    PACKET_SAMPLES: Final = 480
 
     def __init__(self) -> None:
         try:
             context = av.CodecContext.create("libopus", "w")
-            context.sample_rate = VOICE_RATE_HZ
+            context.sample_rate = self.RATE_HZ
             context.layout = "mono"
             context.format = "s16"
             context.bit_rate = BITRATE_BPS
@@ -36,10 +37,10 @@ class VoiceEncoder:
         self._position = 0
 
     def encode(self, samples: bytes) -> list[bytes]:
-        """Encode VOICE_PACKET_SAMPLES little-endian 16-bit samples; the first call may give nothing."""
+        """Encode PACKET_SAMPLES little-endian 16-bit samples; the first call may give nothing."""
         array = np.frombuffer(samples, np.int16).reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(array, format="s16", layout="mono")
-        frame.sample_rate = VOICE_RATE_HZ
+        frame.sample_rate = self.RATE_HZ
         frame.pts = self._position
-        self._position += VOICE_PACKET_SAMPLES
+        self._position += self.PACKET_SAMPLES
         return [bytes(packet) for packet in self._context.encode(frame)]

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Final
 
 from punktfunk.control.client.window.speaker import SdlMicrophone
-from punktfunk.realtime import VOICE_PACKET_SAMPLES, VOICE_RATE_HZ, VoiceEncoder
+from punktfunk.realtime import VoiceEncoder
 
 POLL_S: Final = 0.004
-PACKET_BYTES: Final = VOICE_PACKET_SAMPLES * 2
-PACKET_NS: Final = VOICE_PACKET_SAMPLES * 1_000_000_000 // VOICE_RATE_HZ
+PACKET_BYTES: Final = VoiceEncoder.PACKET_SAMPLES * 2
+PACKET_NS: Final = VoiceEncoder.PACKET_SAMPLES * 1_000_000_000 // VoiceEncoder.RATE_HZ
 
 
 class Microphone:
@@ -21,7 +21,7 @@ class Microphone:
 
     def __init__(self, send: Callable[[int, int, bytes], None], first_sequence: int = 0) -> None:
         self._encoder = VoiceEncoder()
-        self._device = SdlMicrophone(VOICE_RATE_HZ)
+        self._device = SdlMicrophone(VoiceEncoder.RATE_HZ)
         self._send = send
         self.sequence = first_sequence
         self._ended = threading.Event()

@@ -23,7 +23,7 @@ from punktfunk.control.client.window.text import CHARACTERS, cell_px, coverage, 
 from punktfunk.control.client.window.voice import Voice
 from punktfunk.errors import EnvironmentProblem, PunktfunkError
 from punktfunk.plan import Codec, ColourSpace, DecodePlan, Mode
-from punktfunk.realtime import VOICE_PACKET_SAMPLES, StageTimes, VoiceEncoder
+from punktfunk.realtime import StageTimes, VoiceEncoder
 from punktfunk.realtime.decode.lavc import LavcDecoder
 from punktfunk.wire.native.capabilities import CodecBit, HostCap, HostCap2
 from punktfunk.wire.native.control import AccessUpdate, AudioState, Reconfigured
@@ -231,7 +231,7 @@ def test_the_microphone_gives_whole_packets_or_none(lib):
 
 def test_speech_becomes_packets_of_ten_milliseconds():
     encoder = VoiceEncoder()
-    wave = (np.sin(np.arange(VOICE_PACKET_SAMPLES) / 20) * 9000).astype("<i2").tobytes()
+    wave = (np.sin(np.arange(VoiceEncoder.PACKET_SAMPLES) / 20) * 9000).astype("<i2").tobytes()
     packets = [packet for _ in range(20) for packet in encoder.encode(wave)]
     assert 18 <= len(packets) <= 20
     assert all(len(packet) < 200 for packet in packets)
