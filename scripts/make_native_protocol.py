@@ -68,11 +68,15 @@ def _codes(sources: tuple[Registry, ...]) -> Iterator[tuple[Registry, int]]:
 
 def _message(source: Registry, code: int, entry: Entry) -> str:
     start = len(source.magic) + 1
-    lengths = [start + size for size in entry.layout.sizes() if size is not None]
-    several = " or ".join(map(str, lengths or [start])) if None not in entry.layout.sizes() else "counted"
-    more = "" if entry.exact else "; more are ignored"
+    sizes = list(entry.layout.sizes()) or [0]
+    if None in sizes:
+        length = "of varying length"
+    else:
+        *shorter, longest = (str(start + (size or 0)) for size in sizes)
+        length = f"{', '.join(shorter)} or {longest}" if shorter else longest
+        length += " bytes" if entry.exact else " bytes, more are ignored"
     sender = {"client": "client to host", "host": "host to client", "both": "both ways"}[entry.sender.value]
-    head = f"**`0x{code:02X}` {entry.layout.kind.__name__}** ({sender}, {several} bytes{more}). "
+    head = f"**`0x{code:02X}` {entry.layout.kind.__name__}** ({sender}, {length}). "
     text = head + _summary(entry.layout.kind) + "\n"
     return text + ("\n" + field_table(entry.layout.fields, start) if entry.layout.fields else "")
 

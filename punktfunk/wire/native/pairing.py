@@ -55,7 +55,7 @@ class PairChallenge:
     """The host's half, and proof that it knows the PIN."""
 
     element: Annotated[bytes, Counted(U16, 0xFFFF), "SPAKE2 message B, 33 bytes"]
-    confirmation: Annotated[bytes, Octets(CONFIRMATION_BYTES), "under LABEL_HOST"]
+    confirmation: Annotated[bytes, Octets(CONFIRMATION_BYTES), "under the label punktfunk-pair-host"]
 
 
 @PAIRING.add(0x12, Sender.CLIENT)
@@ -63,7 +63,7 @@ class PairChallenge:
 class PairProof:
     """Proof that the client knows the PIN."""
 
-    confirmation: Annotated[bytes, Octets(CONFIRMATION_BYTES), "under LABEL_CLIENT"]
+    confirmation: Annotated[bytes, Octets(CONFIRMATION_BYTES), "under the label punktfunk-pair-client"]
 
 
 @PAIRING.add(0x13, Sender.HOST)
