@@ -31,3 +31,12 @@ SEND_COUNTERS: Final = {
 def read_counters(counters: NDArray[np.int64]) -> dict[str, int]:
     """Copy the counters of the sending kernel; each is exact, together they are not one moment."""
     return {name: int(counters[index]) for name, index in SEND_COUNTERS.items()}
+
+
+STATES: Final = frozenset({"send_mode", "send_times", "last_errno", "ring_bytes"})
+"""What among a sender's counters is no count: of two senders the later one's is the truth."""
+
+
+def added(before: dict[str, int], now: dict[str, int]) -> dict[str, int]:
+    """Add a sender's counters to those of the one before it."""
+    return {name: value + (0 if name in STATES else before.get(name, 0)) for name, value in now.items()}

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from punktfunk.errors import LocalProtocolError, PipelineFailed
 from punktfunk.plan import NativeSendPlan, PreparedSource, StreamPosition, VideoPlan
+from punktfunk.realtime.counters import added
 from punktfunk.realtime.encode.loop import EncodeLoop, Orders
 from punktfunk.realtime.latest import PICTURE_COUNT, LatestFrame
 from punktfunk.realtime.realtimekit import RealtimeKit
@@ -78,6 +79,7 @@ class Pipeline:
         self._position = StreamPosition()
         self._destination: tuple[Any, ...] | None = None
         self._send_worker: Worker | None = None
+        self._winding_down = False
         self._sent_fd = -1
         self._capture_loop: CaptureLoop | None = None
         self._encode_loop: EncodeLoop | PreparedLoop | None = None
@@ -158,8 +160,21 @@ class Pipeline:
         ]
 
     def _current_sender(self) -> "FrameSender | None":
-        sink = self._sink
-        return sink.sender if sink else None
+        return self._sink.sender if self._sink else None
+
+    def wind_down(self) -> None:
+        """End what makes frames and let those that wait leave, so that a successor's numbers leave no gap.
+
+        Blocks for 100 ms at most; ``stop`` must follow.
+        """
+        self._winding_down = True
+        self._end_makers()
+        deadline_ns = time.monotonic_ns() + 2 * DRAIN_NS
+        for worker in self._workers:
+            if worker is not self._send_worker:
+                worker.join(deadline_ns)
+        while (sender := self._current_sender()) and sender.is_busy and time.monotonic_ns() < deadline_ns:
+            time.sleep(0.0005)
 
     def stop(self, join_ns: int) -> None:
         """End the threads within ``join_ns`` and close everything; PunktfunkError names threads that hang.
@@ -255,7 +270,7 @@ class Pipeline:
             if self._destination:
                 sender.set_destination(*self._destination)
             self._workers.remove(worker)
-            self._retired_counters = _added(self._retired_counters, old.counters())
+            self._retired_counters = added(self._retired_counters, old.counters())
             old.close()
             self._start_sending(sender)
 
@@ -283,13 +298,12 @@ class Pipeline:
             if part:
                 counters |= part.counters()
         if sender := self._current_sender():
-            counters |= _added(self._retired_counters, sender.counters())
+            counters |= added(self._retired_counters, sender.counters())
         return counters
 
     def latencies(self) -> "NDArray[np.int64] | None":
         """Copy the times of the last frames, see ``VideoSender.latencies``; None while not started."""
-        sender = self._current_sender()
-        return sender.latencies() if sender else None
+        return sender.latencies() if (sender := self._current_sender()) else None
 
     @property
     def send_thread_id(self) -> int:
@@ -305,29 +319,29 @@ class Pipeline:
         return self._failures.first()
 
     def _start(self, name: str, body: Callable[[], None], on_end: Callable[[], None] | None = None) -> Worker:
-        worker = Worker(name, body, self._failures, on_end or self._end_threads)
+        worker = Worker(name, body, self._failures, on_end or self._maker_ended)
         worker.start()
         self._workers.append(worker)
         return worker
 
+    def _maker_ended(self) -> None:
+        """Note that capture or encoder ended: by itself, it ends the others too."""
+        if not self._winding_down:
+            self._end_threads()
+
     def _end_threads(self) -> None:
         """Ask every thread to end. The first that ends by itself calls it too: the rest is useless then."""
+        self._end_makers()
+        if sender := self._current_sender():
+            sender.stop()
+
+    def _end_makers(self) -> None:
         self._ended.set()
         self._orders.stop = True
         if self._wake_fd >= 0:
             os.eventfd_write(self._wake_fd, 1)
         if self._latest:
             self._latest.nudge()
-        if sender := self._current_sender():
-            sender.stop()
-
-
-_STATES = frozenset({"send_mode", "send_times", "last_errno", "ring_bytes"})
-"""Counters that are no counts: of two senders the later one's is the truth."""
-
-
-def _added(before: dict[str, int], now: dict[str, int]) -> dict[str, int]:
-    return {name: value + (0 if name in _STATES else before.get(name, 0)) for name, value in now.items()}
 
 
 def _native_sender() -> "type[NativeSender]":

@@ -135,6 +135,21 @@ def test_a_pipeline_goes_on_where_another_ended(client):
     assert second.position.sequence > position.sequence
 
 
+def test_what_waits_leaves_before_a_successor_begins(client):
+    with running(prepared(), client) as first:
+        for _ in range(5):
+            client.frame()
+        first.wind_down()
+    with running(prepared(), client, first.position):
+        while client.headers[-1].frame_index < first.position.frame_index:
+            client.packet()
+    assert client.sequences == list(range(len(client.sequences)))
+    assert sorted({header.frame_index for header in client.headers}) == list(
+        range(first.position.frame_index + 1)
+    )
+    assert first.failure() is None
+
+
 def test_another_shard_size_takes_effect_between_units(client):
     with running(prepared(), client) as pipeline:
         client.frame()

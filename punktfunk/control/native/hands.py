@@ -5,6 +5,7 @@ is counted by its access, never answered. Spec: punktfunk-1 sections 2.4, 2.10 a
 """
 
 import time
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Final
 
@@ -13,6 +14,7 @@ import trio
 from punktfunk.control.input.base import Injector
 from punktfunk.control.input.queue import InputQueue
 from punktfunk.control.native.access import Access
+from punktfunk.wire.input import InputEvent
 from punktfunk.wire.native.capabilities import GamepadKind, Grant
 from punktfunk.wire.native.datagrams import MicFrame, parse_datagram
 from punktfunk.wire.native.input_kinds import NativeInput
@@ -20,6 +22,7 @@ from punktfunk.wire.native.input_reader import InputReader
 from punktfunk.wire.native.rich_input import RichInput
 
 CAPACITY: Final = 1024
+REMEMBERED: Final = 1000
 _INPUT: Final = (NativeInput, RichInput)
 
 
@@ -44,6 +47,8 @@ class Hands:
         self._clock_ns = clock_ns
         self._pen_moved = trio.Event()
         self._injector: Injector | None = None
+        self._waiting_since_ns = 0
+        self._latencies_ns: deque[int] = deque(maxlen=REMEMBERED)
         self.queue = InputQueue(CAPACITY)
         self.unknown_count = 0
 
@@ -64,6 +69,8 @@ class Hands:
     def take(self, message: "NativeInput | RichInput") -> None:
         """Act on one input message."""
         events = self._reader.to_events(message, self._clock_ns())
+        if not self._waiting_since_ns:
+            self._waiting_since_ns = self._clock_ns()
         self.queue.put([event for event in events if self._access.allows(event)])
         if self._reader.deadline_ns is not None:
             self._pen_moved.set()
@@ -80,11 +87,22 @@ class Hands:
         self._injector = injector
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self.queue.deliver, injector)
+                nursery.start_soon(self.queue.deliver, _Timed(injector, self._note_injected))
                 nursery.start_soon(self._watch_pen)
         finally:
             self.release_all()
             self._injector = None
+
+    def latency_p99_us(self) -> int:
+        """Tell how long input waits for its injector: 99 of 100 times not longer than this."""
+        ordered = sorted(self._latencies_ns)
+        return ordered[len(ordered) * 99 // 100] // 1000 if ordered else 0
+
+    def _note_injected(self) -> None:
+        """Note the wait of the first event of those that waited: it waited longest."""
+        if self._waiting_since_ns:
+            self._latencies_ns.append(self._clock_ns() - self._waiting_since_ns)
+            self._waiting_since_ns = 0
 
     async def _watch_pen(self) -> None:
         """Let go of a pen that fell silent."""
@@ -97,3 +115,22 @@ class Hands:
                     break
                 await trio.sleep(left_ns / 1e9)
             self._pen_moved = trio.Event()
+
+
+class _Timed:
+    """An injector that tells when it was handed something."""
+
+    def __init__(self, injector: Injector, note: Callable[[], None]) -> None:
+        self._injector = injector
+        self._note = note
+        self.injected: Counter[str] = injector.injected
+        self.unsupported: Counter[str] = injector.unsupported
+
+    def inject(self, event: InputEvent) -> None:
+        """See ``Injector``."""
+        self._injector.inject(event)
+        self._note()
+
+    def release_all(self) -> None:
+        """See ``Injector``."""
+        self._injector.release_all()

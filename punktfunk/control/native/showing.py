@@ -70,11 +70,12 @@ class Show:
         self._built = trio.Event()
         self._steering: Steering | None = None
         self._video: Video | None = None
+        self._hands: Hands | None = None
         self.flight: HostFlight | None = None
 
     async def run(self, parts: Parts) -> None:
         """Find the client's socket, make its display, then stream pictures and take input."""
-        self._steering, self._video = parts.steering, parts.video
+        self._steering, self._video, self._hands = parts.steering, parts.video, parts.hands
         video, hello, mode = parts.video, self._admitted.hello, parts.agreement.mode
         async with trio.open_nursery() as nursery:
             await parts.media.find_destination(parts.start.media_port)
@@ -115,6 +116,7 @@ class Show:
         return {
             "app": self.desk.app.title if self.desk is not None else "",
             "frames": self.frame_count,
+            "input_p99_us": self._hands.latency_p99_us() if self._hands is not None else 0,
         }
 
     async def _take_desk(self, mode: Mode) -> Desk:
@@ -165,7 +167,7 @@ class Show:
         began_s, complained = trio.current_time(), False
         while True:
             await trio.sleep(TEND_S)
-            await parts.steering.grow_shards()
+            await parts.steering.tend()
             silent = parts.steering.reported and not parts.steering.packets_received
             if silent and not complained and trio.current_time() - began_s > NO_VIDEO_S:
                 complained = True

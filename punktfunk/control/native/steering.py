@@ -15,6 +15,7 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
+from errno import EMSGSIZE
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -221,8 +222,10 @@ class Steering:
         assert mode is not None
         return mode
 
-    async def grow_shards(self) -> None:
-        """Ask for larger packets where the path has room; call it now and then."""
+    async def tend(self) -> None:
+        """Ask for larger packets where there is room, take back what is too large; call it now and then."""
+        if self._video.counters().get("last_errno") == EMSGSIZE and (size := self._shards.on_too_long()):
+            self.send_otherwise(size, None)
         if (size := self._shards.wanted(self._clock_ns())) is not None:
             await self._say(wire.ShardPayloadChanged(size))
 

@@ -181,6 +181,7 @@ class Video:
                     if current is not None:
                         began_ns = trio_now_ns()
                         self.pipeline = None
+                        await trio.to_thread.run_sync(current.wind_down)
                         await stop_threads(current)
                         position = current.position
                     resumed = current is not None and not is_filler(shown)

@@ -93,6 +93,9 @@ class FakePipeline:
             raise AttributeError(name)
         return lambda *arguments: self.calls.append((name, *arguments))
 
+    def wind_down(self):
+        self.calls.append(("wind_down",))
+
     def fill(self, _unit_bytes):
         self.filled += 1
         return True
