@@ -46,10 +46,8 @@ class ClientLoss:
 
     def __init__(self, now_ns: int) -> None:
         self.frozen = False
-        self.ask_count = 0
         self._expected: int | None = None
         self._last_ask_ns: int | None = None
-        self._last_video_ns = now_ns
         self._last_no_video_ns = now_ns
         self._freeze_deadline_ns = 0
         self._marks = 0
@@ -63,7 +61,7 @@ class ClientLoss:
         self, frame_index: int, user_flags: int, now_ns: int, *, anchor_clean: bool = True
     ) -> FrameVerdict:
         """Judge a completed frame. ``anchor_clean``: an anchor's references are not known to be damaged."""
-        self._last_video_ns = self._last_no_video_ns = now_ns
+        self._last_no_video_ns = now_ns
         gap, ask = 0, None
         if self._expected is not None:
             gap = index_distance(frame_index, self._expected)
@@ -160,5 +158,4 @@ class ClientLoss:
         if self._last_ask_ns is not None and now_ns - self._last_ask_ns < ASK_INTERVAL_NS:
             return None
         self._last_ask_ns = now_ns
-        self.ask_count += 1
         return ask

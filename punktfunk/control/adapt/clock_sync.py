@@ -78,7 +78,6 @@ class ClockSync:
         self.rtt_ns = first.rtt_ns
         self.floor_ns = first.rtt_ns
         self.series: ClockSeries | None = None
-        self.applied_count = 0
         self._due_ns = now_ns + RESYNC_NS
         self._refused: list[Offset] = []
 
@@ -115,17 +114,8 @@ class ClockSync:
 
     def _apply(self, found: Offset) -> Offset:
         self.offset_ns, self.rtt_ns = found.offset_ns, found.rtt_ns
-        self.applied_count += 1
         return found
 
 
 Reading = Offset
 """Result of a round or a series."""
-
-MOST_LATENCY_NS: Final = 10_000_000_000
-
-
-def one_way_ns(received_ns: int, offset_ns: int, pts_ns: int) -> int | None:
-    """From capture to reception (realtime clocks); None where it is not within 0 to 10 s: no measurement."""
-    latency_ns = received_ns + offset_ns - pts_ns
-    return latency_ns if 0 <= latency_ns <= MOST_LATENCY_NS else None

@@ -98,7 +98,6 @@ class BringUpRamp:
         self._deadline_ns: int | None = None
         self._proven_kbps = 0
         self.result: Proven | None = None
-        self.step_count = 0
 
     def next_ask(self, now_ns: int) -> ProbeAsk | None:
         """Give the step to ask for now; None while one is under way or when the ramp is over."""
@@ -106,7 +105,6 @@ class BringUpRamp:
             return None
         self._asked = ProbeAsk(self._next_kbps, step_ms(self._next_kbps))
         self._deadline_ns = now_ns + STEP_PATIENCE_NS
-        self.step_count += 1
         return self._asked
 
     def on_outcome(self, outcome: ProbeOutcome) -> None:

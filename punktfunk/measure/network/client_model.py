@@ -36,7 +36,6 @@ class Delivered:
     latency_ns: int
     recovered_count: int
     shown: bool
-    late_by_parity_ns: int = 0
 
 
 @dataclass(slots=True)

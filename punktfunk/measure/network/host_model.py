@@ -82,7 +82,6 @@ class HostCounts:
     parity_packets: int = 0
     bytes: int = 0
     asks: int = 0
-    invalidations: int = 0
 
 
 class ModelHost:
@@ -159,7 +158,6 @@ class ModelHost:
             case SendIdr():
                 return USER_KEY_FRAME
             case Invalidate():
-                self.counts.invalidations += 1
                 return USER_RECOVERY_ANCHOR
             case None:
                 return 0

@@ -5,9 +5,9 @@ fates on every machine. Loss in bursts is Gilbert's model: a good state that los
 that loses all, whose mean length is ``burst_packets``.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
-from typing import Final, Self
+from typing import Final
 
 from punktfunk.errors import Misuse
 
@@ -36,10 +36,6 @@ class LinkSettings:
     capacity: tuple[tuple[int, int], ...] = ()
     stall_every_ns: int = 0
     stall_ns: int = 0
-
-    def with_loss(self, loss_ppm: int) -> Self:
-        """Return the same network with another loss."""
-        return replace(self, loss_ppm=loss_ppm)
 
     def check(self) -> None:
         """Misuse for what no network does."""

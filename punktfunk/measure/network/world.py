@@ -71,11 +71,6 @@ class Outcome:
         return sum(frame.recovered_count > 0 for frame in self.frames)
 
     @property
-    def lost_frame_ppm(self) -> int:
-        """Share of frames that never came whole."""
-        return self.lost_frames * 1_000_000 // self.sent_frames if self.sent_frames else 0
-
-    @property
     def parity_share(self) -> float:
         """Parity packets for each data packet."""
         return self.parity_packets / max(1, self.sent_packets - self.parity_packets)

@@ -6,7 +6,6 @@ from punktfunk.control.adapt.clock_sync import (
     ClockSeries,
     ClockSync,
     acceptable,
-    one_way_ns,
 )
 from punktfunk.wire.native.clock import Offset
 
@@ -76,11 +75,5 @@ def test_resyncs_keep_seven_milliseconds_between_rounds():
     series = run(sync.start(0), [50] * 8, spacing=7 * MS)
     assert series.over
     assert sync.finish()
-    assert (sync.rtt_ns, sync.applied_count) == (50, 1)
+    assert sync.rtt_ns == 50
     assert not sync.finish()
-
-
-def test_latency_that_is_none():
-    assert one_way_ns(100, 50, 120) == 30
-    assert one_way_ns(100, 0, 120) is None
-    assert one_way_ns(10_000_000_001, 0, 0) is None
