@@ -41,6 +41,8 @@ class _Quic:
     client: Address
     host: Address
     messages: Messages = field(default_factory=Messages)
+    sealed: set[tuple[str, bool]] = field(default_factory=set)
+    """Kinds of packets, and whose, of which the first that could not be opened was told."""
 
 
 @dataclass(slots=True)
@@ -102,8 +104,11 @@ class Dissector:
             self.counts["QUIC packets"] += 1
             if packet.frames is None:
                 self.counts["QUIC packets not opened"] += 1
-            if packet.frames is None or self._packets:
-                state = "" if packet.frames is not None else ", not opened"
+            sealed = packet.frames is None
+            is_first = sealed and (packet.kind, from_client) not in quic.sealed
+            if is_first or self._packets:
+                quic.sealed.add((packet.kind, from_client))
+                state = ", not opened" if sealed else ""
                 text = f"{packet.kind}, {packet.size_bytes} bytes{state}"
                 yield Event(time_ns, from_client, quic.client, "QUIC", text)
             for frame in packet.frames or ():

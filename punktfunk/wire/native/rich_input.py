@@ -171,7 +171,7 @@ class PenSamples(Form):
 @RICH.add(0x05, Sender.CLIENT, exact=False)
 @dataclass(frozen=True, slots=True)
 class PenBatch:
-    """Samples of the pen, oldest first. Make it by :meth:`of`."""
+    """Samples of the pen, oldest first."""
 
     flags: Annotated[int, U8, "0; not looked at"]
     count: Annotated[int, U8, "samples, 1 to 8"]

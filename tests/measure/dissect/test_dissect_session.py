@@ -148,6 +148,10 @@ def test_without_secrets_the_key_opens_the_media(tmp_path, capsys, session):
     *rows, counts = told(tmp_path, capsys, pcap(session.rows), key=KEY.hex(), salt=SALT.hex())
     assert sum(row["what"] == "Frame" for row in rows) == 3
     assert counts["QUIC packets not opened"] > 10
+    sealed = [(row["from"], row["what"].split(",")[0]) for row in rows if "not opened" in row["what"]]
+    assert sorted(sealed) == sorted(
+        (who, kind) for who in ("client", "host") for kind in ("Handshake", "1-RTT")
+    )
     assert "Hello" not in counts
 
 
