@@ -12,7 +12,7 @@ Capture is the frame's stamp, moved to this machine's clock (punktfunk-1 section
 what both directions of the network differ.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Final
@@ -81,29 +81,35 @@ def summary(name: str, ages_ns: Sequence[int]) -> Stage | None:
     return Stage(name, len(ordered), percentile(ordered, 0.5), percentile(ordered, 0.99), ordered[-1])
 
 
-def ages(take: Take, presented: dict[int, int] | None = None) -> dict[str, list[int]]:
-    """Ages at each stage in ns, frame by frame; ``presented`` has CLOCK_MONOTONIC by frame index."""
-    found: dict[str, list[int]] = {
-        name: [] for name in ("sent", "first packet", "reassembled", "decoded", "presented")
-    }
-    for row in take.rows:
+STAGES: Final = ("sent", "first packet", "reassembled", "decoded", "presented")
+
+
+def aged_frames(take: Take, presented: Mapping[int, int] | None = None) -> dict[str, list[tuple[int, int]]]:
+    """Give place and age in ns of every frame that reached a stage.
+
+    ``presented`` has CLOCK_MONOTONIC by frame index.
+    """
+    found: dict[str, list[tuple[int, int]]] = {name: [] for name in STAGES}
+    for place, row in enumerate(take.rows):
         captured_ns = take.capture_ns(row.pts_ns)
         timing = take.timings.get(row.pts_ns)
-        if timing is not None:
-            found["sent"].append(timing.host_us * 1000)
-        found["first packet"].append(row.first_ns - captured_ns)
-        found["reassembled"].append(row.complete_ns - captured_ns)
-        if row.decoded_ns:
-            found["decoded"].append(row.decoded_ns - captured_ns)
-        shown_ns = (presented or {}).get(row.frame_index)
-        if shown_ns:
-            found["presented"].append(shown_ns - captured_ns)
+        reached = (
+            captured_ns + timing.host_us * 1000 if timing is not None else 0,
+            row.first_ns,
+            row.complete_ns,
+            row.decoded_ns,
+            (presented or {}).get(row.frame_index, 0),
+        )
+        for name, at_ns in zip(STAGES, reached, strict=True):
+            if at_ns:
+                found[name].append((place, at_ns - captured_ns))
     return found
 
 
-def judge(take: Take, presented: dict[int, int] | None = None) -> Latency:
+def judge(take: Take, presented: Mapping[int, int] | None = None) -> Latency:
     """Summarise a take."""
-    stages = (summary(name, values) for name, values in ages(take, presented).items())
+    aged = aged_frames(take, presented)
+    stages = (summary(name, [age for _, age in found]) for name, found in aged.items())
     numbers = [row.number for row in take.rows if row.number is not None]
     return Latency(
         host=take.host,
@@ -120,7 +126,7 @@ def judge(take: Take, presented: dict[int, int] | None = None) -> Latency:
     )
 
 
-def cadence(take: Take, presented: dict[int, int] | None = None) -> Cadence | None:
+def cadence(take: Take, presented: Mapping[int, int] | None = None) -> Cadence | None:
     """Say how evenly pictures came: on the screen, else from the decoder, else from the network."""
     times = sorted((presented or {}).values()) or [row.decoded_ns for row in take.rows if row.decoded_ns]
     times = times or [row.complete_ns for row in take.rows]

@@ -33,6 +33,7 @@ class Recorder:
         self.unit_count = 0
         self.sound_count = 0
         try:
+            path.open("wb").close()  # av opens it only once there is something to write
             self._file: Any = av.open(str(path), "w", format="matroska")
         except (OSError, av.error.FFmpegError) as error:
             raise EnvironmentProblem(
