@@ -156,7 +156,7 @@ def why_late(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[FILE...]", help="Recordings of a host, a client or both; else the running host."
+            metavar="FILE...", help="Recordings of a host, a client or both; else the running host."
         ),
     ] = None,
     *,
@@ -239,7 +239,7 @@ def dissect(
 
 def record(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to; such as evening.pfnet.")],
-    host: Annotated[str | None, typer.Argument(metavar="[HOST]", help="As for `punktfunk connect`.")] = None,
+    host: Annotated[str | None, typer.Argument(metavar="HOST", help="As for `punktfunk connect`.")] = None,
     *,
     seconds: Annotated[float, typer.Option(metavar="S", parser=share, help="0 goes on until Ctrl-C.")] = 60.0,
     mode: Annotated[
