@@ -56,9 +56,18 @@ class SoundPacket:
 
 
 class SoundPlayer:
-    """The sound of one session. ``picture_delay_ns`` answers capture to screen, None while unknown."""
+    """The sound of one session. ``picture_delay_ns`` answers capture to screen, None while unknown.
 
-    def __init__(self, plan: SoundPlan, speaker: Speaker, picture_delay_ns: Callable[[], int | None]) -> None:
+    ``on_failure`` is called once, by the thread, if it dies.
+    """
+
+    def __init__(
+        self,
+        plan: SoundPlan,
+        speaker: Speaker,
+        picture_delay_ns: Callable[[], int | None],
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
         self._samples = open_samples(plan)
         self._frame_count = plan.rate_hz * plan.frame_us // 1_000_000
         self._frame_ns = plan.frame_us * 1000
@@ -66,6 +75,7 @@ class SoundPlayer:
         self._rate_hz = plan.rate_hz
         self._speaker = speaker
         self._picture_delay_ns = picture_delay_ns
+        self._on_failure = on_failure
         self._concealer = Concealer(plan.channel_count, plan.rate_hz)
         self._playout = Playout(self._frame_ns)
         self._waiting: deque[SoundPacket] = deque(maxlen=MOST_WAITING)
@@ -115,6 +125,12 @@ class SoundPlayer:
         }
 
     def _run(self) -> None:
+        try:
+            self._play_all()
+        except Exception as error:  # noqa: BLE001  (whatever it is, the owner is to hear of it)
+            self._on_failure(error)
+
+    def _play_all(self) -> None:
         while True:
             with self._wake:
                 if not self._waiting and not self._ended:

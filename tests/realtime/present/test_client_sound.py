@@ -1,5 +1,6 @@
 """Sound at the client: loss is concealed, the buffer follows jitter and picture, and nothing clicks."""
 
+import threading
 from itertools import pairwise
 
 import numpy as np
@@ -130,7 +131,7 @@ class Device:
 
 def player_of(picture_delay_ns=None):
     device = Device()
-    return SoundPlayer(PLAN, device, lambda: picture_delay_ns), device
+    return SoundPlayer(PLAN, device, lambda: picture_delay_ns, print), device
 
 
 def play(player, device, indices, start_ns=0, base=0):
@@ -228,3 +229,17 @@ def test_the_thread_plays_and_ends():
         player.packet(SoundPacket(index, 0, payload(index)))
     player.stop(5_000_000_000)
     assert player.counters()["played"] <= 3
+
+
+def test_a_device_that_breaks_is_told_of():
+    failed = threading.Event()
+
+    class Broken(Device):
+        def play(self, samples):
+            raise OSError("unplugged")
+
+    player = SoundPlayer(PLAN, Broken(), lambda: None, lambda error: failed.set())
+    player.start()
+    player.packet(SoundPacket(0, 0, payload(0)))
+    assert failed.wait(10)
+    player.stop(5_000_000_000)

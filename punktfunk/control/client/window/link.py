@@ -164,7 +164,9 @@ class Link:
         player: SoundPlayer | None = None
         try:
             speaker = await trio.to_thread.run_sync(SdlSpeaker, plan.channel_count, plan.rate_hz)
-            player = await trio.to_thread.run_sync(SoundPlayer, plan, speaker, self._picture_delay_ns)
+            player = await trio.to_thread.run_sync(
+                SoundPlayer, plan, speaker, self._picture_delay_ns, self._lost_sound
+            )
             player.start()
             self._inbox.put(Sounding(player))
         except EnvironmentProblem as problem:
@@ -183,6 +185,9 @@ class Link:
                     await trio.to_thread.run_sync(player.stop, JOIN_NS)
                 if speaker is not None:
                     speaker.close()
+
+    def _lost_sound(self, error: BaseException) -> None:
+        self._inbox.put(Noticed(f"The sound has stopped: {error}"))
 
     async def _listen(self, session: Any, player: SoundPlayer | None) -> None:
         while True:

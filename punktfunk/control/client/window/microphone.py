@@ -16,13 +16,21 @@ PACKET_NS: Final = VoiceEncoder.PACKET_SAMPLES * 1_000_000_000 // VoiceEncoder.R
 class Microphone:
     """``send(sequence, captured_ns, opus)`` is called by the thread; ``captured_ns`` is CLOCK_MONOTONIC.
 
+    ``failed`` is called by it if it dies.
+
     EnvironmentProblem if there is no device or no encoder. ``stop`` must be called.
     """
 
-    def __init__(self, send: Callable[[int, int, bytes], None], first_sequence: int = 0) -> None:
+    def __init__(
+        self,
+        send: Callable[[int, int, bytes], None],
+        failed: Callable[[BaseException], None],
+        first_sequence: int = 0,
+    ) -> None:
         self._encoder = VoiceEncoder()
         self._device = SdlMicrophone(VoiceEncoder.RATE_HZ)
         self._send = send
+        self._failed = failed
         self.sequence = first_sequence
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pf-voice", daemon=True)
@@ -35,6 +43,12 @@ class Microphone:
         self._device.close()
 
     def _run(self) -> None:
+        try:
+            self._record()
+        except (OSError, ValueError) as error:  # what PyAV and ctypes raise
+            self._failed(error)
+
+    def _record(self) -> None:
         while not self._ended.wait(POLL_S):
             while (samples := self._device.take(PACKET_BYTES)) is not None:
                 captured_ns = time.monotonic_ns() - PACKET_NS

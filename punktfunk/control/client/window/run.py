@@ -112,7 +112,7 @@ class Window:
             self._presenter.show,
             self._presenter.delay_ns,
         )
-        self._voice = Voice(self._link.speak, self._notice, wanted=options.microphone)
+        self._voice = Voice(self._link.speak, self._notice, self._lost_voice, wanted=options.microphone)
         self._commands: dict[Command, Callable[[], None]] = {
             Command.QUIT: self._leave,
             Command.FULLSCREEN: self._switch_fullscreen,
@@ -319,6 +319,9 @@ class Window:
         self._mode = Mode(width_px, height_px, refresh_hz * 1000)
         self._sizes.live((width_px, height_px))
         self._presenter.changed_rate(refresh_hz)
+
+    def _lost_voice(self, error: BaseException) -> None:
+        self._inbox.put(Noticed(f"The microphone has stopped: {error}"))
 
     def _tick(self, now_ns: int) -> None:
         if self._opened is not None and (size := self._sizes.due(now_ns)) is not None:

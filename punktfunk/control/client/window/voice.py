@@ -7,12 +7,18 @@ from punktfunk.errors import EnvironmentProblem
 
 
 class Voice:
-    """For the main thread. ``say`` shows a line to the user."""
+    """For the main thread. ``say`` shows a line to the user; ``failed`` is called by any thread."""
 
     def __init__(
-        self, send: Callable[[int, int, bytes], None], say: Callable[[str], None], *, wanted: bool
+        self,
+        send: Callable[[int, int, bytes], None],
+        say: Callable[[str], None],
+        failed: Callable[[BaseException], None],
+        *,
+        wanted: bool,
     ) -> None:
         self._send = send
+        self._failed = failed
         self._say = say
         self._wanted = wanted
         self._allowed: bool | None = None  # None: no session
@@ -42,7 +48,7 @@ class Voice:
         wanted = self._wanted and bool(self._allowed)
         if wanted and self._microphone is None:
             try:
-                self._microphone = Microphone(self._send, self._sequence)
+                self._microphone = Microphone(self._send, self._failed, self._sequence)
             except EnvironmentProblem as problem:
                 self._wanted = False
                 self._say(f"No microphone: {problem}")

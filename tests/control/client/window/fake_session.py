@@ -162,6 +162,7 @@ class FakeSession:
 
     def send_datagram(self, value):
         self.datagrams.append(value)
+        self.watch.note()
 
     async def reconfigure(self, mode):
         self.modes.append(mode)

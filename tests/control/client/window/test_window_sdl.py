@@ -1,6 +1,7 @@
 """The window with SDL's dummy drivers: panels, events, sound devices, and whole sessions without a network."""
 
 import ctypes
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -27,6 +28,7 @@ from punktfunk.realtime import StageTimes, VoiceEncoder
 from punktfunk.realtime.decode.lavc import LavcDecoder
 from punktfunk.wire.native.capabilities import CodecBit, HostCap, HostCap2
 from punktfunk.wire.native.control import AccessUpdate, AudioState, Reconfigured
+from punktfunk.wire.native.datagrams import MicFrame
 from punktfunk.wire.native.input import ButtonEdge, KeyEdge, PointerMove, PointerPosition, TextScalar
 from punktfunk.wire.native.pad_output import PadLight, Rumble
 
@@ -240,12 +242,12 @@ def test_speech_becomes_packets_of_ten_milliseconds():
 def test_the_microphone_follows_wish_and_right(lib, monkeypatch):
     opened, said = [], []
 
-    def make(send, sequence):
+    def make(send, failed, sequence):
         opened.append(sequence)
         return SimpleNamespace(sequence=sequence + 10, stop=lambda: opened.append("stopped"))
 
     monkeypatch.setattr("punktfunk.control.client.window.voice.Microphone", make)
-    voice = Voice(print, said.append, wanted=True)
+    voice = Voice(print, said.append, print, wanted=True)
     voice.begin(allowed=True)
     voice.begin(allowed=False)
     voice.begin(allowed=True)
@@ -325,10 +327,13 @@ def test_a_whole_session_shows_pictures_takes_input_and_comes_back_after_a_drop(
         await watch.until(lambda: first.inputs)
         push(lib.SDL_WINDOWEVENT, window__event=lib.SDL_WINDOWEVENT_SIZE_CHANGED)
         await watch.until(lambda: first.modes)
+        await watch.until(lambda: first.datagrams)
         first.closed.set()
         await watch.until(lambda: len(sessions) == 2 and sessions[1].frames.presented_count >= 2)
 
-    run_window(factory_of(SMALL, sessions, watch), OPTIONS, driven(script))
+    options = replace(OPTIONS, microphone=True, overlay=True)
+    run_window(factory_of(SMALL, sessions, watch), options, driven(script))
+    assert isinstance(sessions[0].datagrams[0], MicFrame)
     assert sessions[0].inputs[0] == KeyEdge(0x41, pressed=True)
     assert sessions[0].modes[0] == Mode(640, 360, 60_000)
 
