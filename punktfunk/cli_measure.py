@@ -156,7 +156,7 @@ def why_late(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="FILE...", help="Recordings of a host, a client or both; else the running host."
+            metavar="FILE", help="Recordings of a host, a client or both; else the running host."
         ),
     ] = None,
     *,
@@ -274,7 +274,7 @@ def record(
 
 
 def replay(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="What `punktfunk record` wrote.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="What `punktfunk record` wrote.")],
     *,
     adapt: Annotated[
         bool, typer.Option("--adapt", help="Let today's adaptation decide, with a modelled encoder.")
