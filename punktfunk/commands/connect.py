@@ -261,6 +261,7 @@ def warm_up(wishes: Wishes) -> None:
 
         wishes.say("kernels: compiling, once for this machine and version")
         warm(Console(stderr=True, highlight=False))
+    realtime.VideoReceiver  # noqa: B018 -- loads the kernels now, and not in the midst of a handshake
     realtime.prepare_process()
 
 

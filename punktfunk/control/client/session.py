@@ -36,7 +36,6 @@ from punktfunk.control.native.messages import MessageStream
 from punktfunk.control.quic import QuicClosed, QuicConnection, QuicStream, StreamReset
 from punktfunk.errors import PunktfunkError
 from punktfunk.plan import Mode
-from punktfunk.realtime import VideoReceiver
 from punktfunk.wire.native.capabilities import CloseCode, HostCap2
 from punktfunk.wire.native.control import (
     BitrateChanged,
@@ -54,6 +53,7 @@ from punktfunk.wire.native.welcome import Welcome
 
 if TYPE_CHECKING:
     from punktfunk.control.client.endings import ConnectionEnded
+    from punktfunk.realtime import VideoReceiver
 
 JOIN_NS: Final = 2_000_000_000
 POSTED_MAX: Final = 512
@@ -72,7 +72,7 @@ class ClientSession:
         host: str,
         welcome: Welcome,
         options: SessionOptions,
-        video: VideoReceiver,
+        video: "VideoReceiver",
     ) -> None:
         self.connection, self.control_stream = connection, control_stream
         self.messages, self.host = messages, host
@@ -321,7 +321,10 @@ async def open_session(
 @asynccontextmanager
 async def _receiving(
     welcome: Welcome, options: SessionOptions, socket_fd: int
-) -> AsyncGenerator[VideoReceiver]:
+) -> AsyncGenerator["VideoReceiver"]:
+    # Not at import: whoever pairs or is refused need not wait for the kernels to load.
+    from punktfunk.realtime import VideoReceiver
+
     video = await trio.to_thread.run_sync(
         partial(VideoReceiver, packet_log_rows=options.packet_log_rows),
         receive_plan(welcome, options),

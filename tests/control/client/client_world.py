@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import trio
 
-from punktfunk.control.client import session as client_session
+from punktfunk import realtime
 from punktfunk.control.client.dial import Target
 from punktfunk.control.client.options import SessionOptions
 from punktfunk.control.client.session import open_session
@@ -162,7 +162,7 @@ async def serving(peer):
 @asynccontextmanager
 async def streaming(monkeypatch, welcome=WELCOME, options=FIXED, said=None):
     """A session and its host."""
-    monkeypatch.setattr(client_session, "VideoReceiver", NoReceiver)
+    monkeypatch.setattr(realtime, "VideoReceiver", NoReceiver, raising=False)
     peer = Peer(welcome)
     lines = [] if said is None else said
     async with serving(peer) as target, open_session(target, CLIENT, options, lines.append) as session:
