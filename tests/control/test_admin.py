@@ -23,9 +23,9 @@ from punktfunk.control.lab import LabDesk
 from punktfunk.control.native.approval import ApprovalDesk
 from punktfunk.control.native.arming import ArmingDesk
 from punktfunk.control.native.refusal import TurnedAway
-from punktfunk.control.native.verbs import NativeVerbs, switched_off
+from punktfunk.control.native.verbs import NAMES, NativeVerbs, switched_off
 from punktfunk.control.trust import ClientBook
-from punktfunk.errors import ConfigError, EnvironmentProblem, RemoteProtocolError
+from punktfunk.errors import ConfigError, EnvironmentProblem, PunktfunkError, RemoteProtocolError
 
 TEXT = st.text(st.sampled_from('aZ0 "\\\n\0é客'), max_size=20)
 
@@ -144,6 +144,27 @@ async def test_rights_are_changed(native):
         with pytest.raises(ConfigError) as caught:
             await desk.answer({"verb": "clients.grant", **wrong})
         assert caught.value.hint
+
+
+WORDS = (
+    st.sampled_from(["", "1", "phone", "abab", "ab" * 32, "4h", "0s", "never", "view", "x,y", "9" * 40, "\0"])
+    | TEXT
+)
+
+
+@settings(max_examples=40)
+@given(
+    st.sampled_from(NAMES),
+    st.dictionaries(st.sampled_from(["for", "device", "grants", "expires", "client", "name"]), WORDS),
+)
+def test_native_verbs_answer_or_refuse_whatever_comes(tmp_path_factory, verb, request):
+    async def ask():
+        book, arming = ClientBook(tmp_path_factory.getbasetemp() / "verbs"), ArmingDesk()
+        verbs = NativeVerbs(book, arming, ApprovalDesk(book)).verbs()
+        with suppress(PunktfunkError):
+            assert isinstance(await verbs[verb](request), dict)
+
+    trio.run(ask)
 
 
 @pytest.mark.trio
