@@ -27,6 +27,8 @@ def open_door(
 ) -> NativeDoor:
     """Put the door together; blocks, as it may make the host's key. ``report`` gets lines for people."""
     identity = load_host_identity(folder)
+    if open_host:
+        report("open: every punktfunk/1 client comes in with all rights, paired or not (native_open = true)")
     arming = ArmingDesk()
 
     def note(entry: Pending) -> None:

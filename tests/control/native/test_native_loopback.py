@@ -121,3 +121,12 @@ async def test_strangers_over_the_wire(tmp_path):
             await host.ask("clients.deny", client="laptop")
             assert (await connection.wait_closed()).code == CloseCode.DENIED
     assert any("asks to come in" in line for line in host.lines)
+
+
+def test_an_open_host_says_so_at_its_start(tmp_path):
+    lines = []
+    first = open_door(tmp_path, ClientBook(tmp_path), open_host=True, report=lines.append)
+    assert "paired or not" in lines.pop()
+    second = open_door(tmp_path, ClientBook(tmp_path), open_host=False, report=lines.append)
+    assert lines == []
+    assert first.identity.fingerprint == second.identity.fingerprint
