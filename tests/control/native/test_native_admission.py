@@ -149,6 +149,31 @@ async def test_a_wrong_proof(world):
 
 
 @pytest.mark.trio
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_a_device_that_never_proves_anything(world, mock_clock, leaves):
+    arm = world.arming.arm()
+    host_end, client_end = connected()
+    side = spake.Client(arm.pin, bytes.fromhex(PHONE), bytes.fromhex(HOST))
+    async with trio.open_nursery() as nursery:
+        request = build_pairing(PairRequest("phone", side.element))
+        nursery.start_soon(world.front.admit, host_end, host_end.messages, request)
+        assert parse_pairing(await client_end.messages.receive())
+        await settled()
+        if leaves:
+            client_end.stream.send_eof()
+            await settled()
+            mock_clock.jump(5)  # the host waits so long for the farewell
+        else:
+            mock_clock.jump(59)
+            await settled()
+            assert host_end.reason is None
+            mock_clock.jump(1)
+    assert host_end.reason.code == (0 if leaves else CloseCode.SETUP_FAILED)
+    assert "typed wrongly" in arm.outcome
+    assert world.book.clients() == []
+
+
+@pytest.mark.trio
 async def test_a_full_disk_is_told(world, monkeypatch):
     arm = world.arming.arm()
 
