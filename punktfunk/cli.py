@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from punktfunk.cli_bench import bench
 from punktfunk.cli_clients import clients, pair
@@ -20,9 +21,24 @@ from punktfunk.errors import Misuse, PunktfunkError
 
 DONE, FAILED, MISUSE, INTERRUPTED = 0, 1, 2, 130
 
+_VERBS = (
+    *("serve", "connect", "pair", "clients", "apps", "hosts", "status", "doctor", "config", "warm"),
+    *("probe", "why-late", "loss", "record", "replay", "dissect", "bench", "lab", "version"),
+)
+
+
+class _ByUse(TyperGroup):
+    """Lists what everybody needs first, and the instruments after it."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        """Name all verbs, in the order in which somebody new needs them."""
+        return sorted(super().list_commands(ctx), key=_VERBS.index)
+
+
 app = typer.Typer(
     name="punktfunk",
-    help="Stream this machine's desktop and games to any Moonlight client.",
+    cls=_ByUse,
+    help="Stream this machine's desktop and games to Moonlight and to other machines with punktfunk.",
     epilog="Start with: punktfunk doctor, then punktfunk serve. "
     "Exit codes: 0 done, 1 failed, 2 misuse, 130 interrupted.",
     rich_markup_mode=None,
@@ -60,7 +76,7 @@ def everywhere(
         bool, typer.Option("--debug", help="Show the traceback of an error. May stand anywhere.")
     ] = False,
 ) -> None:
-    """Stream this machine's desktop and games to any Moonlight client."""
+    """Stream this machine's desktop and games to Moonlight and to other machines with punktfunk."""
 
 
 @app.command()

@@ -15,8 +15,19 @@ from punktfunk.commands.config import toml_value
 from punktfunk.config import Settings
 from punktfunk.config_loading import describe_type, schema_at
 
-VERBS = ("serve", "pair", "clients list", "clients rename", "clients remove", "apps list", "config show")
-VERBS += ("config path", "config check", "doctor", "warm", "version")
+VERBS = (
+    *("serve", "connect", "pair", "status", "doctor", "warm", "version"),
+    *(
+        "clients list",
+        "clients pending",
+        "clients approve",
+        "clients deny",
+        "clients grant",
+        "clients expire",
+    ),
+    *("clients rename", "clients remove", "apps list", "config show", "config path", "config check"),
+    *("probe", "why-late", "loss", "record", "replay", "dissect"),
+)
 
 
 def wire_page(package: Path) -> str:
