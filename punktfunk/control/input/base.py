@@ -12,7 +12,7 @@ from typing import Protocol
 import trio
 
 from punktfunk.control.displays.base import VirtualOutput
-from punktfunk.plan import TestcardSource
+from punktfunk.plan import PreparedSource, TestcardSource
 from punktfunk.wire.input import InputEvent
 
 
@@ -33,7 +33,7 @@ class Injector(Protocol):
 
 
 class CountingInjector:
-    """The injector of the test card: nobody is there to receive input, so it is only counted."""
+    """The injector of pictures that nobody makes but us: nobody is there to receive input, so it is only counted."""
 
     def __init__(self) -> None:
         self.injected: Counter[str] = Counter()
@@ -58,7 +58,7 @@ def open_injector(output: VirtualOutput) -> AbstractAsyncContextManager[Injector
 
     Entering raises EnvironmentProblem if the compositor takes no input from us.
     """
-    if isinstance(output.source, TestcardSource):
+    if isinstance(output.source, TestcardSource | PreparedSource):
         return _open_counting()
     from punktfunk.control.input.wlr import open_wlr_injector  # late: it imports this module for its types
 

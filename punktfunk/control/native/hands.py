@@ -26,12 +26,20 @@ REMEMBERED: Final = 1000
 _INPUT: Final = (NativeInput, RichInput)
 
 
+def _unknown_ns() -> int:
+    """Tell no time: nobody stamps what arrives."""
+    return 0
+
+
 def _drop(_frame: MicFrame) -> None:
     """Throw sound of a microphone away: nobody listens."""
 
 
 class Hands:
-    """Takes a client's input; :meth:`deliver` hands it to the injector."""
+    """Takes a client's input; :meth:`deliver` hands it to the injector.
+
+    ``arrived_ns`` tells when the message at hand came, by the same clock as ``clock_ns``; 0 where unknown.
+    """
 
     def __init__(
         self,
@@ -40,11 +48,13 @@ class Hands:
         *,
         hear: Callable[[MicFrame], None] = _drop,
         clock_ns: Callable[[], int] = time.monotonic_ns,
+        arrived_ns: Callable[[], int] = _unknown_ns,
     ) -> None:
         self._access = access
         self._reader = InputReader(gamepad)
         self._hear = hear
         self._clock_ns = clock_ns
+        self._arrived_ns = arrived_ns
         self._pen_moved = trio.Event()
         self._injector: Injector | None = None
         self._waiting_since_ns = 0
@@ -70,7 +80,7 @@ class Hands:
         """Act on one input message."""
         events = self._reader.to_events(message, self._clock_ns())
         if not self._waiting_since_ns:
-            self._waiting_since_ns = self._clock_ns()
+            self._waiting_since_ns = self._arrived_ns() or self._clock_ns()
         self.queue.put([event for event in events if self._access.allows(event)])
         if self._reader.deadline_ns is not None:
             self._pen_moved.set()
@@ -93,10 +103,10 @@ class Hands:
             self.release_all()
             self._injector = None
 
-    def latency_p99_us(self) -> int:
-        """Tell how long input waits for its injector: 99 of 100 times not longer than this."""
+    def latency_us(self, percent: int) -> int:
+        """Tell how long input waits for its injector: so many of 100 times not longer than this."""
         ordered = sorted(self._latencies_ns)
-        return ordered[len(ordered) * 99 // 100] // 1000 if ordered else 0
+        return ordered[len(ordered) * percent // 100] // 1000 if ordered else 0
 
     def _note_injected(self) -> None:
         """Note the wait of the first event of those that waited: it waited longest."""

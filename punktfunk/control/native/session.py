@@ -191,7 +191,9 @@ class Session:
         extensions = start.extensions or Extensions()
         local = self._connection.local_address[0]
         microphone = Microphone(self._voice.tell)
-        hands = Hands(access, agreement.welcome.gamepad, hear=microphone.hear)
+        hands = Hands(
+            access, agreement.welcome.gamepad, hear=microphone.hear, arrived_ns=self._newest_arrived_ns
+        )
         video = Video(
             agreement,
             media.socket.fileno(),
@@ -285,6 +287,11 @@ class Session:
             self._changes[0].send_nowait((shard_bytes, pacing))
         except trio.WouldBlock:
             logger.warning("session=%d sender changes too often", self.number)
+
+    def _newest_arrived_ns(self) -> int:
+        """CLOCK_MONOTONIC of the newest datagram's arrival in the kernel; 0 where that is unknown."""
+        received_ns = self._connection.received_ns
+        return time.monotonic_ns() - (time.time_ns() - received_ns) if received_ns else 0
 
     # -- words
 

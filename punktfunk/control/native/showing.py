@@ -116,7 +116,8 @@ class Show:
         return {
             "app": self.desk.app.title if self.desk is not None else "",
             "frames": self.frame_count,
-            "input_p99_us": self._hands.latency_p99_us() if self._hands is not None else 0,
+            "input_p50_us": self._hands.latency_us(50) if self._hands is not None else 0,
+            "input_p99_us": self._hands.latency_us(99) if self._hands is not None else 0,
         }
 
     async def _take_desk(self, mode: Mode) -> Desk:
