@@ -1,10 +1,10 @@
 """How much sound waits before the device: enough for the network's jitter, and as late as the picture.
 
-``level`` is what the device still has to play when a packet arrives. Its least value in a second is how near
-to silence the sound came; that is kept at a target. Where it is too high, two packets are blended into one;
-where it is too low, one is stretched into two: five milliseconds at a time, which nobody hears, instead of a
-change of pitch. The target is the margin that late packets have shown to be needed, and more if the picture
-is later than the sound (A/V sync): sound that runs ahead by 15 ms or more waits for the picture.
+``level`` is what the device still has to play when a packet arrives. Its least value in a third of a second
+is how near to silence the sound came; that is kept at a target. Where it is too high, two packets are blended
+into one; where it is too low, one is stretched into two: five milliseconds at a time, which nobody hears,
+instead of a change of pitch. The target is the margin that late packets have shown to be needed, and more if
+the picture is later than the sound (A/V sync): sound that runs ahead by 15 ms or more waits for the picture.
 """
 
 from enum import Enum
@@ -14,10 +14,13 @@ MARGIN_FIRST_NS: Final = 10_000_000
 MARGIN_LEAST_NS: Final = 5_000_000
 MARGIN_MOST_NS: Final = 80_000_000
 MARGIN_STEP_NS: Final = 5_000_000
-MARGIN_DECAY_NS: Final = 500_000
-WINDOW_NS: Final = 1_000_000_000
+MARGIN_DECAY_NS: Final = 150_000
+WINDOW_NS: Final = 300_000_000
 CHANGE_EVERY: Final = 4
-"""Packets of which at most one is shortened or lengthened."""
+HURRIED_EVERY: Final = 2
+"""Packets of which at most one is shortened or lengthened; the second where a burst left much to catch up."""
+
+MUCH: Final = 12
 
 SYNC_TOLERANCE_NS: Final = 15_000_000
 SYNC_MOST_NS: Final = 200_000_000
@@ -71,7 +74,8 @@ class Playout:
 
     def _due_change(self) -> Change:
         self._since_change += 1
-        if not self._owed or self._since_change < CHANGE_EVERY:
+        spacing = HURRIED_EVERY if abs(self._owed) > MUCH else CHANGE_EVERY
+        if not self._owed or self._since_change < spacing:
             return Change.NOTHING
         self._since_change = 0
         if self._owed > 0:

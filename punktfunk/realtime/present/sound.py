@@ -29,6 +29,7 @@ MOST_CONCEALED: Final = 12
 LARGEST_STEP: Final = 200
 """Packets; a larger step of the sequence is a new beginning and no loss."""
 
+FIRST_PACKETS: Final = 2
 MOST_WAITING: Final = 64
 IDLE_S: Final = 0.25
 
@@ -139,6 +140,8 @@ class SoundPlayer:
                     return
                 packets = list(self._waiting)
                 self._waiting.clear()
+            if self._expected is None:
+                packets = packets[-FIRST_PACKETS:]  # what waited for the device to open is past
             for packet in packets:
                 self.take(packet, time.monotonic_ns())
             if not packets:

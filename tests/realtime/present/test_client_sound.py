@@ -93,7 +93,7 @@ def test_late_packets_raise_the_margin_and_quiet_lowers_it():
     for second in range(40):
         playout.ran_dry()
         drive(playout, 1, start_ns=second * 1_005_000_000)
-    assert playout.margin_ns == MARGIN_MOST_NS
+    assert MARGIN_MOST_NS - MS < playout.margin_ns <= MARGIN_MOST_NS
     drive(playout, 200, start_ns=41_000_000_000)
     assert playout.margin_ns == MARGIN_LEAST_NS
 
