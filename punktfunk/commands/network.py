@@ -17,6 +17,8 @@ _MS = 1_000_000
 
 def record(file: Path, wishes: Any) -> None:
     """Connect as ``wishes`` of ``commands.connect`` say, without a window, and record the packets."""
+    import trio
+
     from punktfunk.commands.connect import check_wishes, make_connector, run_politely, warm_up
     from punktfunk.control.client.headless import HeadlessOptions, run_headless
     from punktfunk.measure.network.session_log import LOG_ROWS, SessionLog
@@ -26,10 +28,15 @@ def record(file: Path, wishes: Any) -> None:
     connector = make_connector(check_wishes(replace(wishes, headless=True)))
     warm_up(wishes)
     connector.options = replace(connector.options, packet_log_rows=LOG_ROWS)
-    log = SessionLog(file)
-    options = HeadlessOptions(seconds=wishes.seconds)
+    log = SessionLog(file, wishes.seconds)
+
+    async def until_done() -> None:
+        with trio.CancelScope() as scope:
+            also = partial(log.record, done=scope.cancel)
+            await run_headless(connector.session, HeadlessOptions(), wishes.say, [], also)
+
     with suppress(KeyboardInterrupt):  # which is how a recording without an end is ended
-        run_politely(partial(run_headless, connector.session, options, wishes.say, [], log.record))
+        run_politely(until_done)
     log.check()
     lost = f"; {log.overwritten_count} packets came too fast for the log" if log.overwritten_count else ""
     print(f"written: {file}, {log.row_count} packets{lost}")

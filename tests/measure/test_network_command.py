@@ -138,6 +138,11 @@ async def test_the_log_of_a_session(tmp_path, autojump_clock):
     assert log.overwritten_count == 10
     assert rows[0].arrival_ns == 0
     log.check()
+    ended = []
+    short = SessionLog(tmp_path / "b.pfnet", seconds=1.0)
+    await short.record(session, done=lambda: ended.append(trio.current_time()))
+    assert len(ended) == 1
+    assert 20 <= short.row_count <= 26
     with trio.move_on_after(1):
         await log.record(session)  # after a reconnect: the file stays as it is
     assert len(read(path)[1]) == 20

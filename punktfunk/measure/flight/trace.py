@@ -1,8 +1,8 @@
 """A recording as Chrome's trace events, which ui.perfetto.dev and chrome://tracing show.
 
 Host and client are processes with a track for each thread, the network is one too. Times are
-microseconds from the first frame's capture. Format: "Trace Event Format", complete events (``ph`` X), instants
-(i), metadata (M), and flows (s, f) from sending to receiving.
+microseconds from the first frame's capture. Format: "Trace Event Format": complete events (``ph`` X),
+instants (i), metadata (M), and flows (s, f) from sending to receiving.
 """
 
 from collections.abc import Sequence

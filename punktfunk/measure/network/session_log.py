@@ -1,5 +1,6 @@
 """Writes the packets of a running session into a recording, from the receiver's own log."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,16 +18,17 @@ _DRAIN_S: Final = 0.1
 
 
 class SessionLog:
-    """Records the first session that it is given; a context manager that ends with the file whole."""
+    """Records the first session that it is given, for ``seconds`` from its first packet; 0 never ends."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, seconds: float = 0.0) -> None:
         self._path = path
+        self._seconds = seconds
         self._taken = False
         self.row_count = 0
         self.overwritten_count = 0
 
-    async def record(self, session: "ClientSession") -> None:
-        """Write what comes until cancelled."""
+    async def record(self, session: "ClientSession", done: Callable[[], object] | None = None) -> None:
+        """Write what comes until cancelled, or until the time is over: then ``done`` is called."""
         if self._taken:
             return  # after a reconnect another key and other numbers hold: one recording is one session
         self._taken = True
@@ -36,11 +38,16 @@ class SessionLog:
         position = 0
         with Writer(self._path, facts) as writer:
             try:
-                while True:
+                end_s = float("inf")
+                while trio.current_time() < end_s:
                     await trio.sleep(_DRAIN_S)
                     position = self._drain(session, writer, position)
+                    if self.row_count and self._seconds and end_s == float("inf"):
+                        end_s = trio.current_time() + self._seconds
             finally:
                 self._drain(session, writer, position)
+        if done is not None:
+            done()
 
     def _drain(self, session: "ClientSession", writer: Writer, position: int) -> int:
         rows, after = session.video.packets(position)
