@@ -33,7 +33,7 @@ class Injector(Protocol):
 
 
 class CountingInjector:
-    """The injector of pictures that nobody makes but us: nobody is there to receive input, so it is only counted."""
+    """The injector where punktfunk itself makes the picture: nobody receives input, so it is only counted."""
 
     def __init__(self) -> None:
         self.injected: Counter[str] = Counter()
