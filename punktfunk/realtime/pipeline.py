@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from punktfunk.realtime.encode.picture import Picture
     from punktfunk.realtime.encode.prepared import PreparedLoop
     from punktfunk.realtime.send.frames import FrameSender
-    from punktfunk.realtime.send.native import NativeSender
     from punktfunk.realtime.send.sinks import GameStreamSink, NativeSink, SentFrame
     from punktfunk.realtime.variants import Variant
 
@@ -102,8 +101,12 @@ class Pipeline:
         """Where the next pipeline under the same key must start; known once ``stop`` has returned."""
         return self._position
 
-    def prepare(self) -> None:
-        """Open the encoder and make the sender, so that ``start`` takes no time. Blocks up to seconds."""
+    def prepare(self, picture_ns: int = 0) -> None:
+        """Open encoder and sender, so that ``start`` takes no time. Blocks up to seconds.
+
+        With ``picture_ns`` capture begins too, and its first picture is waited for, at most so long.
+        """
+        from punktfunk.realtime.capture.loop import CaptureLoop
         from punktfunk.realtime.encode.lavc import LavcEncoder
         from punktfunk.realtime.send.sinks import NativeSink, open_sink
 
@@ -112,10 +115,16 @@ class Pipeline:
         if not isinstance(plan.source, PreparedSource):
             self._encoder = (self._open_encoder or LavcEncoder.open)(plan.encode, plan.source.mode)
             self._latest = LatestFrame([self._encoder.new_picture() for _ in range(PICTURE_COUNT)])
+            self._capture_loop = CaptureLoop(plan, self._latest, self._wake_fd, self._ended)
         self._sink = open_sink(plan.send, self._socket_fd, plan.encode.bitrate_bps, StreamPosition())
         if isinstance(self._sink, NativeSink):
             self._sent_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
             self._sink.sender.ring_when_sent(self._sent_fd)
+        if self._capture_loop and picture_ns:
+            self._start("pf-capture", self._capture_loop.run)
+            deadline_ns = time.monotonic_ns() + picture_ns
+            while not self.counters()["captured_frames"] and time.monotonic_ns() < deadline_ns:
+                self._ended.wait(0.001)
 
     def start(self, position: StreamPosition | None = None) -> None:
         """Start the threads, after ``prepare`` if that was not called; returns when all of them run.
@@ -125,31 +134,23 @@ class Pipeline:
         from punktfunk.realtime.encode.prepared import PreparedLoop
         from punktfunk.realtime.send.sinks import NativeSink
 
-        if self._sink is None:
+        if not self._sink:
             self.prepare()
-        plan, sink = self._plan, self._sink
-        assert sink is not None
+        plan, sink, captures = self._plan, self._sink, bool(self._workers)
+        assert sink
         if position is not None and isinstance(sink, NativeSink):
             sink.sender.continue_from(position)
         self._start_sending(sink.sender)
         if isinstance(plan.source, PreparedSource):
             self._encode_loop = PreparedLoop(plan.source, sink, self._orders, self._ended)
-            self._start("pf-encode", self._encode_loop.run)
         else:
-            self._start_pictures(sink)
-
-    def _start_pictures(self, sink: "GameStreamSink | NativeSink") -> None:
-        from punktfunk.realtime.capture.loop import CaptureLoop
-
-        assert self._latest is not None
-        assert self._encoder is not None
-        plan = self._plan
-        self._capture_loop = CaptureLoop(plan, self._latest, self._wake_fd, self._ended)
-        self._encode_loop = EncodeLoop(
-            self._latest, self._encoder, sink, self._orders, plan.source.mode.frame_interval_ns
-        )
+            assert self._latest
+            assert self._encoder
+            interval_ns = plan.source.mode.frame_interval_ns
+            self._encode_loop = EncodeLoop(self._latest, self._encoder, sink, self._orders, interval_ns)
         self._start("pf-encode", self._encode_loop.run)
-        self._start("pf-capture", self._capture_loop.run)
+        if self._capture_loop and not captures:
+            self._start("pf-capture", self._capture_loop.run)
 
     def _start_sending(self, sender: "FrameSender") -> None:
         self._send_worker = self._start(
@@ -163,9 +164,9 @@ class Pipeline:
         return self._sink.sender if self._sink else None
 
     def wind_down(self) -> None:
-        """End what makes frames and let those that wait leave, so that a successor's numbers leave no gap.
+        """End what makes frames and let those that wait leave, within 100 ms; ``stop`` must follow.
 
-        Blocks for 100 ms at most; ``stop`` must follow.
+        So a successor's numbers leave no gap.
         """
         self._winding_down = True
         self._end_makers()
@@ -236,13 +237,16 @@ class Pipeline:
 
     def set_pace(self, pace_bps: int) -> None:
         """Tell Pacing.CAPPED of what rate it takes the multiple."""
-        if isinstance(sender := self._current_sender(), _native_sender()):
-            sender.set_pace(pace_bps)
+        from punktfunk.realtime.send.sinks import NativeSink
+
+        if isinstance(self._sink, NativeSink):
+            self._sink.sender.set_pace(pace_bps)
 
     def fill(self, unit_bytes: int) -> bool:
         """Send a unit of a probe, see ``NativeSender.fill``; by any thread. False where it cannot be sent."""
-        sender = self._current_sender()
-        return isinstance(sender, _native_sender()) and sender.fill(unit_bytes)
+        from punktfunk.realtime.send.sinks import NativeSink
+
+        return isinstance(self._sink, NativeSink) and self._sink.sender.fill(unit_bytes)
 
     def change_send(self, plan: NativeSendPlan) -> None:
         """Send by another plan of the same key from the next access unit on. Blocks for up to 100 ms.
@@ -342,9 +346,3 @@ class Pipeline:
             os.eventfd_write(self._wake_fd, 1)
         if self._latest:
             self._latest.nudge()
-
-
-def _native_sender() -> "type[NativeSender]":
-    from punktfunk.realtime.send.native import NativeSender
-
-    return NativeSender

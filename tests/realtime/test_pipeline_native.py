@@ -150,6 +150,20 @@ def test_what_waits_leaves_before_a_successor_begins(client):
     assert first.failure() is None
 
 
+def test_a_prepared_successor_has_its_first_picture_already(client):
+    source = TestcardSource(MODE)
+    plan = VideoPlan(source, encode_plan(Codec.H264, 3_000_000), SEND, RealtimePlan(None, 0))
+    pipeline = Pipeline(plan, client.host.fileno())
+    try:
+        pipeline.prepare(3_000_000_000)
+        assert pipeline.counters()["captured_frames"] > 0
+        pipeline.start()
+        pipeline.set_destination(client.socket.getsockname(), socket.AF_INET)
+        assert client.frame()[0].user_flags == 5
+    finally:
+        pipeline.stop(JOIN_NS)
+
+
 def test_another_shard_size_takes_effect_between_units(client):
     with running(prepared(), client) as pipeline:
         client.frame()

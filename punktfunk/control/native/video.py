@@ -9,6 +9,7 @@ What may change at any time (rate, parity, key frame) is remembered here, as a r
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
@@ -61,6 +62,9 @@ class Watcher(Protocol):
     async def rebuilt(self, outcome: Rebuilt) -> None:
         """Take the outcome of a build."""
 
+
+PICTURE_NS: Final = 300_000_000
+"""How long the next pipeline may look for its first picture while the one before still runs."""
 
 MakePipeline = Callable[[VideoPlan, int], Pipeline]
 
@@ -170,7 +174,7 @@ class Video:
                 began_ns = 0
                 upcoming = self._make_pipeline(self._plan(source), self._socket_fd)
                 try:
-                    await start_threads(upcoming.prepare)
+                    await start_threads(partial(upcoming.prepare, PICTURE_NS if current else 0))
                 except (EnvironmentProblem, PipelineFailed) as problem:
                     if current is None or is_filler(shown):
                         raise

@@ -65,7 +65,7 @@ class FakePipeline:
         self.stopped = False
         FakePipeline.made.append(self)
 
-    def prepare(self):
+    def prepare(self, _picture_ns=0):
         if self.plan.source.mode == FakePipeline.refuse_mode:
             raise EnvironmentProblem("the encoder does not take this mode")
 
