@@ -29,7 +29,15 @@ from punktfunk.realtime.decode.lavc import LavcDecoder
 from punktfunk.wire.native.capabilities import CodecBit, HostCap, HostCap2
 from punktfunk.wire.native.control import AccessUpdate, AudioState, Reconfigured
 from punktfunk.wire.native.datagrams import MicFrame
-from punktfunk.wire.native.input import ButtonEdge, KeyEdge, PointerMove, PointerPosition, TextScalar
+from punktfunk.wire.native.input import (
+    ButtonEdge,
+    KeyEdge,
+    PadPlugged,
+    PadRemoval,
+    PointerMove,
+    PointerPosition,
+    TextScalar,
+)
 from punktfunk.wire.native.pad_output import PadLight, Rumble
 
 SMALL = Mode(320, 240, 60_000)
@@ -213,6 +221,36 @@ def test_unknown_pads_are_no_pads(desk, lib):
     desk.controllers.obey(PadLight(0, 1, 2, 3))
     desk.controllers.silence()
     assert desk.take(0) == []
+
+
+def test_a_pad_that_sdl_knows_is_announced_moves_rumbles_and_goes(desk, lib):
+    index = lib.SDL_JoystickAttachVirtual(lib.SDL_JOYSTICK_TYPE_GAMECONTROLLER, 6, 21, 0)
+    if index < 0:
+        pytest.skip("this SDL has no virtual joysticks")
+    desk.begin(Abilities(HostCap.PAD_SNAPSHOTS), (1280, 720))
+    pump(desk, lib)
+    plugged, *_ = desk.take(0)
+    assert isinstance(plugged, PadPlugged)
+    stick = lib.SDL_JoystickFromInstanceID(next(iter(desk.controllers._opened)))
+    lib.SDL_JoystickSetVirtualButton(stick, 0, 1)
+    lib.SDL_JoystickSetVirtualAxis(stick, 1, -32768)
+    pump(desk, lib)
+    last = desk.take(1)[-1]
+    assert (last.buttons, last.left_y) == (0x1000, 32767)
+    desk.controllers.obey(Rumble(0, 65535, 0, 1, 400))
+    desk.controllers.obey(PadLight(0, 255, 0, 0))
+    desk.controllers.silence()
+    lib.SDL_JoystickDetachVirtual(index)
+    pump(desk, lib)
+    assert PadRemoval in [type(event) for event in desk.take(2)]
+
+
+def pump(desk, lib):
+    """Let SDL notice what its devices did, and handle it."""
+    lib.SDL_PumpEvents()
+    event = lib.SDL_Event()
+    while lib.SDL_PollEvent(ctypes.byref(event)):
+        desk.handle(event)
 
 
 def test_the_speaker_tells_what_waits(lib):
