@@ -155,9 +155,7 @@ def loss(
 def why_late(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(
-            metavar="FILE", help="Recordings of a host, a client or both; else the running host."
-        ),
+        typer.Argument(metavar="FILE", help="Recordings of a host, a client or both; else the running host."),
     ] = None,
     *,
     worst: Annotated[int, typer.Option(metavar="N", parser=whole_number, help="Frames to explain.")] = 15,
