@@ -38,6 +38,9 @@ def summarise(take: Take) -> dict[str, object]:
             round((decoded[at].decoded_ns - decoded[at - 1].decoded_ns) / 1e6, 1) for at in changes
         ],
         "keys_after_change": [decoded[at].is_key for at in changes],
+        "wrong": sum(
+            take.statistics.get(name, 0) for name in ("not_authentic", "malformed", "contradicting")
+        ),
         "injected_losses": take.statistics.get("injected_losses"),
         "audio_packets": take.audio_packets,
         "clock_offset_ns": take.statistics.get("clock_offset_ns"),

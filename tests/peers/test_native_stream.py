@@ -26,7 +26,7 @@ def test_frames_arrive_whole_and_are_recorded_as_they_came(open_host: Host, tmp_
     )
     session = report_of(done)
     assert session["frames"] == 60
-    assert session["lost"] == 0
+    assert session["statistics"]["dropped_frames"] == 0
     assert session["clock_known"]
     assert session["verified"]["what"] == "barcodes"
     assert {stage["name"] for stage in session["stages"]} >= {"sent", "reassembled", "decoded"}
@@ -55,7 +55,7 @@ def test_clients_have_displays_of_their_own_and_change_modes(open_host: Host, tm
     assert stayed["sizes"] == [[1024, 576]]
     for take in (changed, stayed):
         assert take["verified"]["unreadable"] == 0
-        assert take["verified"]["lost"] == 0
+        assert take["wrong"] == 0
 
 
 def test_a_client_that_dropped_out_comes_back(open_host: Host, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from punktfunk.control.native.messages import MessageStream
 from punktfunk.control.native.spake import Client
 from punktfunk.control.quic import QuicClosed, QuicConnection, StreamReset
 from punktfunk.errors import Misuse, RemoteProtocolError
+from punktfunk.wire.native.capabilities import CloseCode
 from punktfunk.wire.native.pairing import (
     LABEL_CLIENT,
     LABEL_HOST,
@@ -34,7 +35,8 @@ Answer = TypeVar("Answer")
 PIN_DIGITS: Final = 4
 STEP_S: Final = 60.0
 """The host's own patience with each step."""
-GOODBYE_S: Final = 2.0
+COOLDOWN_S: Final = 2.2
+"""The host's pause between two requests, whoever made them, and a little more."""
 
 
 def check_pin(pin: str) -> str:
@@ -51,8 +53,19 @@ def check_pin(pin: str) -> str:
 async def pair(target: Target, identity: NativeIdentity, pin: str, name: str) -> str:
     """Pair and return the host's fingerprint, 64 hex digits; ConnectionEnded says why not.
 
-    ``name`` is what the host's user will call this device.
+    ``name`` is what the host's user will call this device. A host that was asked by somebody a moment ago is
+    asked once more after its pause, which spends no PIN.
     """
+    try:
+        return await _pair(target, identity, pin, name)
+    except ConnectionEnded as ending:
+        if ending.code != CloseCode.RATE_LIMITED:
+            raise
+    await trio.sleep(COOLDOWN_S)
+    return await _pair(target, identity, pin, name)
+
+
+async def _pair(target: Target, identity: NativeIdentity, pin: str, name: str) -> str:
     async with dialled(target, client_config(identity, pin=target.fingerprint)) as connection:
         paired = False
         try:

@@ -52,7 +52,11 @@ async def run_session(
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Run until the connection ends or the receiver fails; started once the clock is known."""
+    """Run until the connection ends or the receiver fails; started once the clock is known.
+
+    ConnectionEnded if it ends before that.
+    """
+    started = False
     try:
         async with trio.open_nursery() as nursery:
             scope = nursery.cancel_scope
@@ -67,8 +71,11 @@ async def run_session(
             nursery.start_soon(_while_open, session, keep_clock)
             nursery.start_soon(_while_open, session, find_bitrate)
             task_status.started()
+            started = True
     finally:
         session.closed.set()
+    if not started and session.ending is not None:
+        raise session.ending
 
 
 async def _while_open(session: "ClientSession", task: Task) -> None:

@@ -99,7 +99,7 @@ class Peer:
         self.hello = self.start = self.connection = self.messages = self.reason = None
         self.punched = trio.Event()
         self.came, self.heard = trio.open_memory_channel(1000)
-        self.echoes = True
+        self.on_probe = lambda: None
 
     async def handle(self, connection):
         self.connection = connection
@@ -131,9 +131,9 @@ class Peer:
         while (payload := await self.messages.receive()) is not None:
             message = parse_control(payload)
             if isinstance(message, ClockProbe):
-                if self.echoes:
-                    now_ns = time.time_ns()
-                    await self.say(ClockEcho(message.t1_ns, now_ns, time.time_ns()))
+                self.on_probe()
+                now_ns = time.time_ns()
+                await self.say(ClockEcho(message.t1_ns, now_ns, time.time_ns()))
             else:
                 self.came.send_nowait(message)
 

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 import trio
-from client_world import CLIENT, FIXED, HOST, WELCOME, Frame, Peer, serving, streaming
+from client_world import CLIENT, FIXED, HOST, WELCOME, Frame, NoReceiver, Peer, serving, streaming
 
+from punktfunk import realtime
 from punktfunk.control.client.endings import ConnectionEnded
 from punktfunk.control.client.session import open_session
 from punktfunk.errors import PipelineFailed, PunktfunkError
@@ -231,6 +232,17 @@ async def test_the_host_may_end_the_session(monkeypatch):
             await session.closed.wait()
         assert "has ended" in str(session.ending)
         assert not session.ending.again
+
+
+@pytest.mark.trio
+async def test_an_end_while_clocks_are_compared_is_a_sentence_too(monkeypatch):
+    monkeypatch.setattr(realtime, "VideoReceiver", NoReceiver, raising=False)
+    peer = Peer(WELCOME)
+    peer.on_probe = lambda: peer.connection.close(CloseCode.SETUP_FAILED, "the encoder died")
+    async with serving(peer) as target:
+        with pytest.raises(ConnectionEnded, match="the encoder died"):
+            async with open_session(target, CLIENT, FIXED, print):
+                raise AssertionError
 
 
 @pytest.mark.trio
