@@ -208,19 +208,23 @@ class Canvas:
 
 
 def _open_renderer(window: Any, *, vsync: bool) -> Any:
-    """Open the best renderer, with vsync if wished; a machine without GPU gets SDL's own software one."""
+    """Open the best renderer, with vsync if wished; a machine without GPU gets SDL's own where it can be had.
+
+    It cannot be had on Wayland, where SDL 2 knows no other way to a window than OpenGL.
+    """
     lib = sdl()
     sync = lib.SDL_RENDERER_PRESENTVSYNC if vsync else 0
+    renderer = None
     for flags in (lib.SDL_RENDERER_ACCELERATED | sync, sync, 0):
-        renderer = lib.SDL_CreateRenderer(window, -1, flags)
-        if renderer and not _is_emulated():
-            if _name_of(renderer) == "software":
-                lib.SDL_RenderSetVSync(renderer, 0)  # SDL would only sleep: that is delay and no blank
-            return renderer
-        if renderer:
-            lib.SDL_DestroyRenderer(renderer)
-            break
-    return need(lib.SDL_CreateRenderer(window, -1, lib.SDL_RENDERER_SOFTWARE), "draw in a window")
+        renderer = renderer or lib.SDL_CreateRenderer(window, -1, flags)
+    if renderer and _is_emulated():
+        lib.SDL_DestroyRenderer(renderer)
+        renderer = lib.SDL_CreateRenderer(window, -1, lib.SDL_RENDERER_SOFTWARE)
+        renderer = renderer or lib.SDL_CreateRenderer(window, -1, lib.SDL_RENDERER_ACCELERATED)
+    need(renderer, "draw in a window")
+    if _name_of(renderer) == "software":
+        lib.SDL_RenderSetVSync(renderer, 0)  # SDL would only sleep: that is delay and no blank
+    return renderer
 
 
 def _name_of(renderer: Any) -> str:
