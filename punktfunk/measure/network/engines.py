@@ -151,7 +151,8 @@ class KernelEngine:
         return {name: found[name] for name in _COUNTED}
 
     def _unit(self, frame_index: int, frame_bytes: int) -> bytes:
-        return self._pattern[frame_index % _PERIOD :][:frame_bytes]
+        begin = frame_index % _PERIOD
+        return self._pattern[begin : begin + frame_bytes]
 
     def _parity(self, data: Sequence[bytes], parity_count: int) -> list[bytes]:
         shards = np.frombuffer(b"".join(data), np.uint8).reshape(len(data), -1).copy()

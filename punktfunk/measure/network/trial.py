@@ -156,7 +156,8 @@ class Stream:
 
     def _take(self, frame: "ReceivedFrame") -> None:
         index = frame.frame_index
-        whole = self._pattern[index % _PERIOD :][: self._sizes[index]] == frame.access_unit
+        begin = index % _PERIOD
+        whole = self._pattern[begin : begin + self._sizes[index]] == frame.access_unit
         self.corrupt_count += not whole
         verdict = self.loss.on_frame(index, frame.user_flags, frame.complete_ns)
         if verdict.ask is not None:
