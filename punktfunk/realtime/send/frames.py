@@ -303,8 +303,8 @@ class FrameSender:
 
 
 def pace_window_ns(pacing: Pacing, frame_interval_ns: int) -> int:
-    """Tell over how long a frame's datagrams are spread; 0 sends them at once."""
-    return frame_interval_ns * _PACE_SHARE[0] // _PACE_SHARE[1] if pacing is Pacing.FRAME else 0
+    """Tell over how long a frame's datagrams may be spread; 0 sends them at once."""
+    return 0 if pacing is Pacing.BURST else frame_interval_ns * _PACE_SHARE[0] // _PACE_SHARE[1]
 
 
 def _touched(size: int) -> NDArray[np.uint8]:

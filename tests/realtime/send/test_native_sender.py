@@ -266,3 +266,17 @@ def test_wrong_plans_are_refused(changes):
         NativeSender(plan(**changes), 0, 1 << 16)
     with pytest.raises(LocalProtocolError):
         NativeSender(replace(PLAN, data_max=1), 0, 1 << 26)
+
+
+def test_a_capped_stream_lets_a_burst_go_and_paces_the_rest():
+    interval_ns = 100_000_000
+    fields = {
+        "pacing": Pacing.CAPPED,
+        "pace_bps": 4_000_000,
+        "frame_interval_ns": interval_ns,
+        "shard_bytes": 1024,
+    }
+    with native(1 << 18, 0, fec_percent=0, **fields) as stream:
+        stream.send(bytes(120_000))  # 16 KiB at once, the rest at 12 Mbit/s: 70 ms
+        _, _, first_ns, last_ns = stream.sender.latencies()[0, :4]
+        assert last_ns - first_ns > 30_000_000  # 70 ms in theory; late ones catch up
