@@ -114,8 +114,8 @@ def connect(
     then on the host's fingerprint is pinned: another machine in its place is refused. A dropped network is
     waited for; the host keeps its display meanwhile.
 
-    In the window, Ctrl+Alt+Shift and a letter: Q quit, X full screen, S statistics, Z grab or release mouse and
-    keyboard, M mouse for games or for the desktop, V type the clipboard, T microphone, N sound.
+    In the window, Ctrl+Alt+Shift and a letter: Q quit, X full screen, S statistics, Z grab or release mouse
+    and keyboard, M mouse for games or for the desktop, V type the clipboard, T microphone, N sound.
 
     \b
     Examples:
