@@ -95,18 +95,20 @@ class QuicServer:
             self._negotiate_version(header, path, now_s)
         if header.packet_type is not QuicPacketType.INITIAL:
             raise _Dropped("unknown_connection")
-        refusal = "closing" if self.is_closing else self.admission.refusal(path.host)
-        if refusal:
-            self.complaints.note(f"quic-{refusal}", peer=path.host)
-            raise _Dropped(refusal)
+        if self.is_closing:
+            raise _Dropped("closing")
+        # What a flood consists of is dropped first, at the least cost.
+        original_id, retry_id = header.destination_cid, None
         if header.token:
             original_id, retry_id = self._check_token(header, path, now_s), header.destination_cid
         elif self.admission.wants_proof(now_s):
             self._ask_for_proof(header, path, now_s)
-        else:
-            original_id, retry_id = header.destination_cid, None
         if not self.admission.may_handshake(path.host, now_s):
             raise _Dropped("handshakes_too_fast")
+        refusal = self.admission.refusal(path.host)
+        if refusal:
+            self.complaints.note(f"quic-{refusal}", peer=path.host)
+            raise _Dropped(refusal)
         core = Core(
             self._config,
             self._configuration,

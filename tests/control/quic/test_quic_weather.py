@@ -39,7 +39,7 @@ async def test_streams_survive_any_weather(autojump_clock, seed):
             burst_length=3,
         )
 
-    sent = random.Random(seed).randbytes(60_000)
+    sent = random.Random(seed).randbytes(40_000)
     async with through(bad(0), bad(1), echo) as (_, client, relay):
         stream = client.open_stream()
         received = bytearray()
@@ -229,10 +229,10 @@ async def test_acknowledgements_are_few_and_travel_with_answers(autojump_clock):
     async with through() as (_, client, relay):
         await trio.sleep(1)
         relay.passed.clear()
-        for _ in range(200):
+        for _ in range(100):
             client.send_datagram(b"mouse")
             await trio.sleep(0.001)
-        assert 20 <= sum(way == "down" for way, _ in relay.passed) <= 60
+        assert 10 <= sum(way == "down" for way, _ in relay.passed) <= 30
     async with through(Link(delay_ns=1 * MS), Link(delay_ns=1 * MS), echo) as (_, client, relay):
         await trio.sleep(1)
         relay.passed.clear()
