@@ -4,7 +4,7 @@ import random
 from itertools import pairwise
 
 import pytest
-from pictures import FRAME_NS, MS, picture
+from client_pictures import FRAME_NS, MS, picture
 
 from punktfunk.realtime.present.cadence import DisplayCadence
 from punktfunk.realtime.present.jitter import CAPACITY, JitterBuffer

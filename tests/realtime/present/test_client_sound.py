@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from client_pictures import MS
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pictures import MS
 
 from punktfunk.plan import SoundPlan
 from punktfunk.realtime.present.concealment import Concealer

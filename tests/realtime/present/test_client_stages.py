@@ -1,6 +1,6 @@
 """Stage times: what is known is counted, what is not is left out."""
 
-from pictures import MS, picture
+from client_pictures import MS, picture
 
 from punktfunk.realtime.present.stages import ROWS, STAGES, StageRecorder
 
