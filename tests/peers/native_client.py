@@ -11,6 +11,7 @@ from pathlib import Path
 
 import trio
 
+from punktfunk import realtime
 from punktfunk.control.client.connector import Connector
 from punktfunk.control.client.dial import Target
 from punktfunk.control.client.headless import HeadlessOptions, Take, run_headless
@@ -79,6 +80,7 @@ def main() -> None:
         KnownHosts(folder),
         lambda text: say(event="said", text=text),
     )
+    realtime.VideoReceiver  # noqa: B018 -- kernels are loaded before the first handshake, as the product does it
     takes: list[Take] = []
     headless = HeadlessOptions(frames=asked.get("frames", 0), seconds=asked.get("seconds", 0), decode=True)
     run = partial(
