@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from punktfunk.commands.progress import showing
+from punktfunk.commands.progress import showing, warm_kernels
 from punktfunk.errors import Misuse
 from punktfunk.measure import plot as plotting
 from punktfunk.measure.network import report
@@ -30,6 +30,8 @@ def loss(options: LossOptions, json_file: Path | None, plot_file: Path | None) -
         plotting.check_plot(plot_file)
     if options.way == "netem":
         check_netem()
+    if options.way != "model":
+        warm_kernels()
     with showing() as note:
         rows = list(sweep(options, _TRIALS[options.way], note))
     notes = [_NOTES[options.way]]

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from punktfunk.errors import EnvironmentProblem, Misuse
+from punktfunk.commands.progress import warm_kernels
+from punktfunk.errors import Misuse
 from punktfunk.measure.network.recording import read
 from punktfunk.measure.network.replay import Replayed, ReplayOptions, replay
 from punktfunk.measure.network.report import write_json
@@ -54,7 +55,7 @@ def replay_files(
     if not options.adapt and (options.parity is not None or options.automatic or options.invalidate):
         raise Misuse("--parity, --automatic and --invalidate change what was sent", hint="Add --adapt.")
     if options.engine == "kernels":
-        _warm()
+        warm_kernels()
     played = []
     for file in files:
         facts, rows = read(file)
@@ -89,16 +90,6 @@ def _words(found: Replayed) -> str:
     if outcome.corrupt_frames:
         lines.append(f"CORRUPT   {outcome.corrupt_frames} frames")
     return "\n".join(f"  {line}" for line in lines)
-
-
-def _warm() -> None:
-    from punktfunk import realtime
-
-    if not realtime.is_warm():
-        raise EnvironmentProblem(
-            "the kernels are not compiled yet for this machine and version",
-            hint="Run `punktfunk warm` once, or use --engine model.",
-        )
 
 
 def parse_parity(text: str | None) -> int | None:

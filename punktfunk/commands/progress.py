@@ -1,4 +1,4 @@
-"""A progress bar on stderr where that is a terminal; stdout has the result and nothing else."""
+"""What goes to stderr while something lasts; stdout has the result and nothing else."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 @contextmanager
 def showing() -> Iterator[Callable[[int, int, str], None]]:
-    """Give a function that notes (step, of how many, what it is)."""
+    """Show a bar where stderr is a terminal; gives a function that notes (step, of how many, what it is)."""
     if not sys.stderr.isatty():
         yield lambda _step, _total, _title: None
         return
@@ -22,3 +22,13 @@ def showing() -> Iterator[Callable[[int, int, str], None]]:
             bar.update(task, description=title, completed=step, total=total)
 
         yield note
+
+
+def warm_kernels() -> None:
+    """Compile the kernels, with a bar, if this machine has not yet; nothing otherwise."""
+    from punktfunk import realtime
+
+    if not realtime.is_warm():
+        from punktfunk.commands.warm import warm
+
+        warm(Console(stderr=True, highlight=False))

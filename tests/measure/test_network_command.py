@@ -77,13 +77,17 @@ def test_replays_that_cannot_be(evening, options, expect, count, words):
     assert words in caught.value.hint
 
 
-def test_cold_kernels_are_not_compiled_by_surprise(evening, monkeypatch):
+def test_cold_kernels_are_compiled_first_and_only_where_they_are_used(evening, monkeypatch):
     from punktfunk import realtime
+    from punktfunk.commands import warm
 
+    compiled = []
     monkeypatch.setattr(realtime, "is_warm", lambda: False)
-    with pytest.raises(EnvironmentProblem, match="not compiled") as caught:
-        network.replay_files([evening], ReplayOptions(), None, None)
-    assert "--engine model" in caught.value.hint
+    monkeypatch.setattr(warm, "warm", compiled.append)
+    network.replay_files([evening], COUNTED, None, None)
+    assert compiled == []
+    network.replay_files([evening], ReplayOptions(), None, None)
+    assert len(compiled) == 1
 
 
 def test_parities():
