@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 bench = typer.Typer(
-    help="Measure this machine: fec, seal, ring, send, frame, throughput. Ratios are paired, with intervals "
-    "and floors.",
+    help="Measure this machine: fec, seal, ring, send, frame, throughput, session. Ratios are paired, with "
+    "intervals and floors.",
     epilog="Baseline and ours take turns in every round, order flipped; a ratio is the median over the "
     "rounds of baseline's time over ours, with its 95 % bootstrap interval. Trust it more than single "
     "numbers, and minima more than medians on a busy machine. A floor is what punktfunk must reach; "
@@ -301,3 +301,36 @@ def throughput(
 
     options = ThroughputOptions(rate, refresh, percent, loss, seconds, highest, priority)
     bench("throughput", options, mode or (), Outputs(json_file, plot_file))
+
+
+@bench.command()
+def session(
+    *,
+    seconds: Annotated[
+        int, typer.Option(metavar="S", parser=whole_number, help="How long each stream is watched.")
+    ] = 20,
+    changes: Annotated[int, typer.Option(metavar="N", parser=whole_number, help="Changes of the mode.")] = 12,
+    series: Annotated[
+        int, typer.Option(metavar="N", parser=whole_number, help="Series of eight clock rounds.")
+    ] = 60,
+    flood_rounds: Annotated[
+        int, typer.Option(metavar="N", parser=whole_number, help="Turns of five seconds with each flood.")
+    ] = 3,
+    json_file: JsonFile = None,
+    plot_file: PlotFile = None,
+) -> None:
+    """Measure whole sessions of punktfunk/1: a host and a client in two processes, as users have them.
+
+    Capture to reassembled, mode changes, the clock's error (between two network namespaces where root runs
+    this), input, and a stream beside a flood of handshakes. Takes three minutes.
+
+    \b
+    Examples:
+      punktfunk bench session
+      punktfunk bench session --seconds 5 --changes 4 --flood-rounds 1
+    """
+    from punktfunk.commands.bench import Outputs, bench
+    from punktfunk.measure.options import SessionOptions
+
+    options = SessionOptions(seconds, changes, series, flood_rounds)
+    bench("session", options, (), Outputs(json_file, plot_file))

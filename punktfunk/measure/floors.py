@@ -84,3 +84,15 @@ THROUGHPUT: Final[Mapping[tuple[str, str], Floor]] = {
     ("720p120: pushed to complete p99", ""): Floor(2500.0, "ours"),
 }
 """Where a row says nothing: 5120x1440 at 240 frames a second, 1.4 Gbit/s, 20 % parity and 1 % loss."""
+
+SESSION: Final[Mapping[tuple[str, str], Floor]] = {
+    ("capture to reassembled, 720p120: p50", ""): Floor(800.0, "ours"),
+    ("capture to reassembled, 720p120: p99", ""): Floor(2500.0, "ours"),
+    ("mode change, picture to picture: median", ""): Floor(150.0, "ours"),
+    ("mode change, picture to picture: slowest", ""): Floor(150.0, "ours"),
+    ("clock offset, two namespaces: error p99", ""): Floor(100.0, "ours"),
+    ("input, arrival to injector, beside 720p60 encoded: p99", ""): Floor(2000.0, "ours"),
+    ("input, arrival to injector, beside 720p120: p99", ""): Floor(2000.0, "ours"),
+    ("720p120 beside flood of handshakes: frames lost", ""): Floor(0.0, "ours"),
+}
+"""Both ends whole, in two processes of one machine."""

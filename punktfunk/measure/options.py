@@ -238,7 +238,27 @@ class ThroughputOptions(_Plain):
             )
 
 
-Options = FecOptions | SealOptions | RingOptions | SendOptions | FrameOptions | ThroughputOptions
+@dataclass(frozen=True, slots=True)
+class SessionOptions(_Plain):
+    """How long streams are watched; how many modes, clock series and turns of floods are tried."""
+
+    seconds: int = 20
+    changes: int = 12
+    series: int = 60
+    flood_rounds: int = 3
+    flood_seconds: int = 5
+
+    def check(self) -> None:
+        """Misuse for numbers that measure nothing, or never end."""
+        _between("--seconds", self.seconds, 2, 3600)
+        _between("--changes", self.changes, 1, 1000)
+        _between("--series", self.series, 1, 400)
+        _between("--flood-rounds", self.flood_rounds, 1, 100)
+
+
+Options = (
+    FecOptions | SealOptions | RingOptions | SendOptions | FrameOptions | ThroughputOptions | SessionOptions
+)
 KINDS: Final[Mapping[str, type[Options]]] = {
     "fec": FecOptions,
     "seal": SealOptions,
@@ -246,5 +266,6 @@ KINDS: Final[Mapping[str, type[Options]]] = {
     "send": SendOptions,
     "frame": FrameOptions,
     "throughput": ThroughputOptions,
+    "session": SessionOptions,
 }
 """Options of each benchmark, by its name."""

@@ -40,22 +40,22 @@ class PreparedLoop:
             if late_ns > interval_ns:
                 self._counters["skipped_frames"] += late_ns // interval_ns
                 due_ns += late_ns // interval_ns * interval_ns
-            self._push(due_ns)
+            self._push()
             due_ns += interval_ns
 
     def counters(self) -> dict[str, int]:
         """Units pushed, and ticks that were missed."""
         return dict(self._counters)
 
-    def _push(self, due_ns: int) -> None:
+    def _push(self) -> None:
         requests = self._orders.key_request_count
         if requests != self._seen_key_requests or self._sink.needs_key():
             self._seen_key_requests = requests
             self._next = next((key for key in self._keys if key >= self._next), self._keys[0])
         index, self._next = self._next, (self._next + 1) % len(self._source.units)
         is_key = index in self._source.key_units
-        now_ns = time.monotonic_ns()
-        stamps = Stamps(due_ns, now_ns, now_ns, repeated=False)
+        now_ns = time.monotonic_ns()  # this is when the picture is taken, as with every other source
+        stamps = Stamps(now_ns, now_ns, now_ns, repeated=False)
         frame_type = FrameType.IDR if is_key else FrameType.PREDICTED
         self._sink.push(self._source.units[index], frame_type, stamps)
         self._counters["encoded_frames"] += 1
