@@ -64,6 +64,10 @@ def connect(
     pin: Pin = None,
     fingerprint: Fingerprint = None,
     launch: Annotated[str, typer.Option(metavar="ID", help="Start this app of the host.")] = "",
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="At the end leave the host's display and programs; come back soon."),
+    ] = False,
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="What the host calls this device; the machine's name.")
     ] = None,
@@ -135,6 +139,7 @@ def connect(
         bitrate_kbps=round(bitrate * 1000),
         codec=tuple(codec or ()),
         launch=launch,
+        keep=keep,
         name=name,
         state=state,
         headless=headless,

@@ -35,6 +35,7 @@ class Wishes:
     bitrate_kbps: int = 0
     codec: tuple[str, ...] = ()
     launch: str = ""
+    keep: bool = False
     name: str | None = None
     state: Path | None = None
     headless: bool = False
@@ -161,6 +162,7 @@ def make_connector(wishes: Wishes) -> Any:
         codecs=offered,
         preferred_codec=bits[0] if bits else NO_CODECS,
         launch_id=wishes.launch,
+        keep_display=wishes.keep,
         loss_ppm=wishes.loss_ppm,
     )
     return connecting.Connector(target, identity, options, known, wishes.say, discovery.look)

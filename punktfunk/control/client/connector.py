@@ -13,8 +13,9 @@ from punktfunk.control.client.dial import Target
 from punktfunk.control.client.discovery import FoundHost
 from punktfunk.control.client.endings import ConnectionEnded
 from punktfunk.control.client.known_hosts import FINGERPRINT_DIGITS, KnownHosts, Trust
+from punktfunk.control.client.opening import open_session
 from punktfunk.control.client.options import SessionOptions
-from punktfunk.control.client.session import ClientSession, open_session
+from punktfunk.control.client.session import ClientSession
 from punktfunk.control.native.identity import NativeIdentity
 from punktfunk.errors import EnvironmentProblem, Misuse
 from punktfunk.wire.native.capabilities import DEFAULT_PORT

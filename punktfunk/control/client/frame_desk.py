@@ -47,6 +47,8 @@ class FrameDesk:
         self._clock = clock
         self._completed_count = completed_count
         self.frame_count = 0
+        self.data_count = 0
+        """Data shards of all frames: what packets beyond these are is parity."""
         self._closed = False
         self._host_ns = 0
         self.flight = ClientFlight(name)
@@ -76,6 +78,7 @@ class FrameDesk:
         )
         with self._lock:
             self.frame_count += 1
+            self.data_count += frame.data_count
             waiting_count = self._completed_count() - self.frame_count
             verdict = self._loss.on_frame(frame.frame_index, frame.user_flags, now_ns)
             if verdict.stale:

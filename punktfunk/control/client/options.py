@@ -46,6 +46,7 @@ class SessionOptions:
     compositor: CompositorKind = CompositorKind.AUTO
     gamepad: GamepadKind = GamepadKind.AUTO
     label: str = "punktfunk"
+    keep_display: bool = False  # leave without quitting: the host keeps the display for a while
     patience_s: float = APPROVAL_S
     idle_timeout_s: float = IDLE_TIMEOUT_S  # silence after which the host counts as gone
     loss_ppm: int = 0  # datagrams thrown away on arrival, for measurements

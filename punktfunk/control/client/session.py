@@ -1,6 +1,6 @@
 """One session with one host: what windows, headless runs and measurements use.
 
-    async with open_session(target, identity, options, say) as session:
+    async with open_session(target, identity, options, say) as session:  # of ``opening``
         ...                                # one thread pops session.video, and tells session.frames
 
 Its own tasks (control stream, datagrams, punches, reports, asks, clock) are in ``session_tasks``. It is over
@@ -9,9 +9,6 @@ when ``closed`` is set; ``ending`` then says why. Source: punktfunk-1 sections 2
 
 import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
@@ -22,18 +19,13 @@ from punktfunk.control.adapt.ramp import ProbeAsk, ProbeOutcome
 from punktfunk.control.adapt.report_window import ReportWindows, Totals
 from punktfunk.control.client.audio_queue import AudioPacket, AudioQueue
 from punktfunk.control.client.clock_rounds import ClockRounds
-from punktfunk.control.client.dial import Target, dialled, why_closed
 from punktfunk.control.client.frame_desk import FrameDesk
 from punktfunk.control.client.host_clock import HostClock, SteadyClock
-from punktfunk.control.client.media_socket import aim, media_socket
 from punktfunk.control.client.news import News
-from punktfunk.control.client.options import SessionOptions, client_config
+from punktfunk.control.client.options import SessionOptions
 from punktfunk.control.client.probing import probe
-from punktfunk.control.client.session_tasks import run_session
-from punktfunk.control.client.setup import introduce, receive_plan, start_message
-from punktfunk.control.native.identity import NativeIdentity
 from punktfunk.control.native.messages import MessageStream
-from punktfunk.control.quic import QuicClosed, QuicConnection, QuicStream, StreamReset
+from punktfunk.control.quic import QuicConnection, QuicStream
 from punktfunk.errors import PunktfunkError
 from punktfunk.plan import Mode
 from punktfunk.wire.native.capabilities import CloseCode, HostCap2
@@ -87,6 +79,9 @@ class ClientSession:
         self.news = News()
         self.timings: OrderedDict[int, HostTiming] = OrderedDict()
         self.loss_ppm = 0
+        self.parity_percent = welcome.fec_percent
+        """Parity that came in the last window, in percent of data; small frames have two shards at least."""
+        self._parity_from = (0, 0)
         self.shard_bytes = welcome.shard_bytes
         caps2 = welcome.host_caps2
         self.frames = FrameDesk(
@@ -139,7 +134,7 @@ class ClientSession:
         seen: dict[str, float] = {
             **counters,
             "loss_ppm": self.loss_ppm,
-            "fec_percent": self._parity_percent(counters),
+            "fec_percent": self.parity_percent,
             "bitrate_kbps": self.bitrate_kbps,
             "rtt_ns": (self.connection.round_trip_ns or 0) if sync is None else sync.rtt_ns,
             "clock_offset_ns": self.clock.offset_ns,
@@ -259,6 +254,19 @@ class ClientSession:
         """Leave for good: the host takes its display down at once."""
         self.connection.close(CloseCode.QUIT, "quit")
 
+    def pause(self) -> None:
+        """Leave for now: the host keeps the display and its programs for a while."""
+        self.connection.close(0, "pause")
+
+    def note_parity(self, received_count: int) -> None:
+        """Estimate the parity of the last window; ``received_count`` are packets of the session so far."""
+        received = received_count - self._parity_from[0]
+        data = self.frames.data_count - self._parity_from[1]
+        self._parity_from = (received_count, self.frames.data_count)
+        if data:
+            sent = received * 1_000_000 // max(1, 1_000_000 - self.loss_ppm)
+            self.parity_percent = round(max(0, sent - data) * 100 / data)
+
     def totals(self) -> Totals:
         """Counters for the report windows."""
         counters = self.video.counters()
@@ -273,68 +281,3 @@ class ClientSession:
     def _completed_count(self) -> int:
         counters = self.video.counters()
         return counters["frames"] - counters["flushed_frames"] - counters["ring_drops"]
-
-    def _parity_percent(self, counters: dict[str, int]) -> float:
-        return float(counters.get("fec_percent", self.welcome.fec_percent))
-
-
-@asynccontextmanager
-async def open_session(
-    target: Target, identity: NativeIdentity, options: SessionOptions, say: Callable[[str], None]
-) -> AsyncGenerator[ClientSession]:
-    """Connect, run the session's tasks for the length of the block, and quit; ConnectionEnded if it cannot.
-
-    ``say`` gets lines for people, such as that an approval is awaited.
-    """
-    config = client_config(identity, target.fingerprint, options.idle_timeout_s)
-    async with dialled(target, config) as connection:
-        stream = connection.open_stream()
-        messages = MessageStream(stream)
-        welcome = await introduce(connection, messages, target.name, options, say)
-        address = connection.remote_address[0]
-        with media_socket(address) as bound:
-            port = bound.getsockname()[1]
-            try:
-                await messages.send(start_message(welcome, options, port))
-                aim(bound, address, welcome.media_port)
-            except (QuicClosed, StreamReset):
-                raise await why_closed(connection, target.name) from None
-            async with _receiving(welcome, options, bound.fileno()) as video:
-                session = ClientSession(connection, stream, messages, target.name, welcome, options, video)
-                failure: Exception | None = None
-                try:
-                    async with trio.open_nursery() as nursery:
-                        try:
-                            await nursery.start(run_session, session, bound)
-                            yield session
-                        except Exception as error:  # noqa: BLE001 -- raised below, without the nursery's group
-                            failure = error
-                        nursery.cancel_scope.cancel()
-                finally:
-                    if session.ending is None:
-                        session.quit()
-                    session.frames.close()
-                if failure is not None:
-                    raise failure
-
-
-@asynccontextmanager
-async def _receiving(
-    welcome: Welcome, options: SessionOptions, socket_fd: int
-) -> AsyncGenerator["VideoReceiver"]:
-    # Not at import: whoever pairs or is refused need not wait for the kernels to load.
-    from punktfunk.realtime import VideoReceiver
-
-    video = await trio.to_thread.run_sync(
-        partial(VideoReceiver, packet_log_rows=options.packet_log_rows),
-        receive_plan(welcome, options),
-        socket_fd,
-        options.realtime,
-    )
-    try:
-        await trio.to_thread.run_sync(video.start)
-        yield video
-    finally:
-        # The bound lies inside stop(): a Trio timeout could not interrupt the thread.
-        with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(video.stop, JOIN_NS)

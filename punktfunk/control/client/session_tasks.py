@@ -172,6 +172,7 @@ def take_report(session: "ClientSession", report: Report) -> None:
     if report.loss_ppm is not None:
         session.loss_ppm = report.loss_ppm
         session.post(LossReport(report.loss_ppm))
+        session.note_parity(session.totals().received_count)
     if report.delivery_count is not None:
         session.post(DeliveryReport(report.delivery_count))
     if report.sample is not None and session.automatic is not None:

@@ -10,8 +10,8 @@ import trio
 
 from punktfunk import realtime
 from punktfunk.control.client.dial import Target
+from punktfunk.control.client.opening import open_session
 from punktfunk.control.client.options import SessionOptions
-from punktfunk.control.client.session import open_session
 from punktfunk.control.native.identity import create_identity
 from punktfunk.control.native.messages import MessageStream
 from punktfunk.control.quic import QuicClosed, QuicConfig, serve_quic

@@ -8,7 +8,7 @@ from client_world import CLIENT, FIXED, HOST, WELCOME, Frame, NoReceiver, Peer, 
 
 from punktfunk import realtime
 from punktfunk.control.client.endings import ConnectionEnded
-from punktfunk.control.client.session import open_session
+from punktfunk.control.client.opening import open_session
 from punktfunk.errors import PipelineFailed, PunktfunkError
 from punktfunk.plan import MediaCipher, Mode
 from punktfunk.wire.native.capabilities import PUNCH, Cipher, CloseCode, CodecBit, HostCap2
@@ -277,3 +277,23 @@ async def test_nobody_answers(autojump_clock):
         async with dialled(target, client_config(CLIENT, None), budget_s=5):
             raise AssertionError
     assert caught.value.again
+
+
+@pytest.mark.trio
+async def test_a_pause_keeps_the_display(monkeypatch):
+    async with streaming(monkeypatch, options=replace(FIXED, keep_display=True)) as (_session, peer):
+        pass
+    with trio.fail_after(5):
+        assert (await peer.connection.wait_closed()).code == 0
+
+
+@pytest.mark.trio
+async def test_parity_is_estimated_from_what_came(monkeypatch):
+    async with streaming(monkeypatch) as (session, _peer):
+        session.frames.data_count = 100
+        session.note_parity(120)
+        assert session.statistics()["fec_percent"] == 20
+        session.loss_ppm = 100_000
+        session.frames.data_count = 200
+        session.note_parity(120 + 108)
+        assert session.statistics()["fec_percent"] == 20
