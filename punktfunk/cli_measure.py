@@ -67,7 +67,12 @@ def loss(
     ] = None,
     rate: Annotated[
         list[int] | None,
-        typer.Option("--rate", metavar="KBIT", parser=whole_number, help="Limit in kbit/s. May be repeated."),
+        typer.Option(
+            "--rate",
+            metavar="KBIT",
+            parser=whole_number,
+            help="Limit in kbit/s, otherwise 100000; 0 is none. May be repeated.",
+        ),
     ] = None,
     parities: Annotated[
         list[str] | None,

@@ -16,7 +16,7 @@ from punktfunk.measure.network.options import Case, LossOptions
 from punktfunk.measure.network.relay import Relay
 from punktfunk.measure.network.sweep import by_model, sweep
 
-SHORT = LossOptions(losses=(0.0, 5.0), bitrate_kbps=4000, refresh_hz=30, seconds=1.5)
+SHORT = LossOptions(losses=(0.0, 5.0), rates_kbps=(0,), bitrate_kbps=4000, refresh_hz=30, seconds=1.5)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_what_cannot_be_is_misuse(changes, flag):
 
 
 def test_cases_are_all_combinations_but_bursts_of_nothing():
-    options = LossOptions(losses=(0.0, 1.0), bursts=(1, 8), parities=(None, 20))
+    options = LossOptions(losses=(0.0, 1.0), rates_kbps=(0,), bursts=(1, 8), parities=(None, 20))
     words = [(case.words(), case.fec_percent) for case in options.cases()]
     assert words == [
         ("clean", None), ("clean", 20), ("loss 1 %", None), ("loss 1 %", 20),

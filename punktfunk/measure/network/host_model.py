@@ -29,8 +29,8 @@ class StreamSettings:
     """The stream that is sent. Rates are wire budgets in kbit/s.
 
     ``fec_percent`` of None adapts, a number is an operator's. ``automatic`` lets the client choose the
-    rate, up to ``ceiling_kbps``. ``smooth`` spreads a frame over its interval, else it leaves at once.
-    ``encoder_kbps`` is the most that the encoder grants (0: anything).
+    rate, up to ``ceiling_kbps``. ``smooth`` spreads what is more than one group over the interval, else all
+    leaves at once. ``encoder_kbps`` is the most that the encoder grants (0: anything).
     """
 
     bitrate_kbps: int = 20_000

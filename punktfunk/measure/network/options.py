@@ -51,7 +51,7 @@ class LossOptions:
     bursts: tuple[int, ...] = (1,)
     reorders: tuple[float, ...] = (0.0,)
     jitters_ms: tuple[float, ...] = (0.0,)
-    rates_kbps: tuple[int, ...] = (0,)
+    rates_kbps: tuple[int, ...] = (100_000,)
     parities: tuple[int | None, ...] = (None,)
     bitrate_kbps: int = 20_000
     refresh_hz: int = 60

@@ -14,6 +14,8 @@ from punktfunk.measure.network.host_model import PACE_SHARE, SECOND_NS, ModelHos
 from punktfunk.measure.network.link import Link, LinkSettings
 
 _OVERHEAD_BYTES: Final = 64
+GROUP_MAX: Final = 64
+GROUP_BYTES_MAX: Final = 65_000
 _TRAIL_NS: Final = 500_000_000
 """After the last frame packets may still come."""
 
@@ -142,9 +144,11 @@ class World:
         packets = self._host.frame(now_ns, self._next)
         total, packet_bytes = len(packets), self.stream.shard_bytes + _OVERHEAD_BYTES
         window_ns = self.stream.interval_ns * PACE_SHARE[0] // PACE_SHARE[1] if self.stream.smooth else 0
+        # As pf-send does: a group of datagrams leaves in one call, and only what is more is spread.
+        group = min(GROUP_MAX, GROUP_BYTES_MAX // packet_bytes)
         self.link.begin_frame(now_ns, total)
         for place, packet in enumerate(packets):
-            arrivals = self.link.send(now_ns + window_ns * place // total, packet_bytes)
+            arrivals = self.link.send(now_ns + window_ns * (place // group * group) // total, packet_bytes)
             self._lost_packets += not arrivals
             for arrival_ns in arrivals:
                 self._order += 1
