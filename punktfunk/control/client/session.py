@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 JOIN_NS: Final = 2_000_000_000
 POSTED_MAX: Final = 512
 MODE_SPACING_S: Final = 1.0
+LARGEST_NUMBER: Final = 1 << 15
+"""Of a mode that a host may name: pixels or hertz."""
 MODE_ANSWER_S: Final = 10.0
 
 
@@ -199,7 +201,9 @@ class ClientSession:
 
     def take_mode(self, answer: Reconfigured) -> None:
         """Take Reconfigured, asked for or not."""
-        if answer.width_px and answer.height_px and answer.refresh_hz:
+        if all(
+            0 < number <= LARGEST_NUMBER for number in (answer.width_px, answer.height_px, answer.refresh_hz)
+        ):
             self.mode = Mode(answer.width_px, answer.height_px, answer.refresh_hz * 1000)
         self._reconfigured = answer
         self._answered.set()
