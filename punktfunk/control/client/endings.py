@@ -113,7 +113,7 @@ def explain(host: str, code: int | None, text: str = "", *, timed_out: bool = Fa
 def unreachable(host: str, address: str, port: int, waited_s: float) -> ConnectionEnded:
     """Say that nothing answered."""
     return ConnectionEnded(
-        f"{host} does not answer on {address} port {port} (UDP) for {waited_s:.0f} s",
+        f"{host} does not answer: UDP port {port} of {address} was silent for {waited_s:.0f} s",
         hint="Is punktfunk serve running there, with native = true, and does its firewall let UDP in? "
         "punktfunk doctor, run on the host, knows.",
         again=True,

@@ -273,7 +273,7 @@ async def test_nobody_answers(autojump_clock):
     from punktfunk.control.client.options import client_config
 
     target = Target("127.0.0.1", 9, "desk")
-    with pytest.raises(ConnectionEnded, match=r"does not answer on 127\.0\.0\.1 port 9") as caught:
+    with pytest.raises(ConnectionEnded, match=r"UDP port 9 of 127\.0\.0\.1 was silent") as caught:
         async with dialled(target, client_config(CLIENT, None), budget_s=5):
             raise AssertionError
     assert caught.value.again
