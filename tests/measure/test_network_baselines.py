@@ -12,7 +12,6 @@ from punktfunk.measure.network.world import simulate
 
 BASELINES = json.loads((Path(__file__).parents[1] / "golden" / "adapt_baselines.json").read_text("utf-8"))
 QUICK = (
-    "wall at 5 Mbit/s, shallow queue",
     "bursts of eight, 1 %",
     "an encoder that takes invalidations, 2 % loss in bursts",
 )

@@ -23,7 +23,7 @@ LINK = LinkSettings(loss_ppm=30_000, burst_packets=3, jitter_ns=2_000_000, reord
 COUNTED = ReplayOptions(engine="model")
 
 
-def record(stream=STREAM, link=LINK, duration_ns=3 * SECOND_NS):
+def record(stream=STREAM, link=LINK, duration_ns=2 * SECOND_NS):
     """A simulated session, and the packets that came in it."""
     rows = []
 
@@ -87,7 +87,7 @@ def test_a_replay_is_what_happened(scheme):
     stream = replace(STREAM, fec_scheme=scheme)
     facts, rows, before = record(stream)
     played = replay(facts, rows, COUNTED)
-    assert before.lost_packets > 20
+    assert before.lost_packets > 10
     assert played.recorded_frames == before.sent_frames
     assert abs(played.recorded_packets - before.sent_packets) <= 40  # the very last frame's end is unknown
     assert played.outcome.lost_frames == before.lost_frames
@@ -101,11 +101,11 @@ def test_a_replay_is_what_happened(scheme):
 
 
 def test_the_kernels_do_what_counting_does():
-    facts, rows, _ = record(duration_ns=2 * SECOND_NS)
+    facts, rows, _ = record(duration_ns=SECOND_NS)
     counted = replay(facts, rows, COUNTED)
     computed = replay(facts, rows, ReplayOptions())
     assert computed.outcome.corrupt_frames == 0
-    assert computed.outcome.recovered_shards > 10
+    assert computed.outcome.recovered_shards > 3
     assert computed.digest == counted.digest
 
 
