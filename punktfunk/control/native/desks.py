@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 START_S: Final = 45.0
 END_S: Final = 15.0
+MOST_WAITING: Final = 4
+"""Displays that may wait for their clients at once: each is a compositor with what runs on it."""
 
 Report = Callable[[str], None]
 
@@ -193,6 +195,10 @@ class Desks:
             return
         if linger and not desk.app_ended.is_set() and not desk.ended.is_set():
             desk.release()
+            waiting = [other for other in self.living() if other.user is None]
+            for other in waiting[:-MOST_WAITING]:
+                self.means.report(f"{other.app.title} of {other.name}: ended, as too many displays wait")
+                other.close()
         else:
             desk.user = None
             desk.close()

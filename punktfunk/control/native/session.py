@@ -146,7 +146,8 @@ class Session:
             linger = False
             self.end(CloseCode.SETUP_FAILED, problem)
         finally:
-            reason = self._connection.closed_reason
+            if (reason := self._connection.closed_reason) is None:
+                self._connection.close(0, "The host has stopped.")
             self._show.release(linger=linger and self.fingerprint is not None and not is_quit(reason))
             self._means.report(self._describe_end(problem, reason))
             self.done.set()

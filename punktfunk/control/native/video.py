@@ -172,7 +172,8 @@ class Video:
         try:
             while True:
                 began_ns = 0
-                upcoming = self._make_pipeline(self._plan(source), self._socket_fd)
+                plan = self._plan(source)
+                upcoming = self._make_pipeline(plan, self._socket_fd)
                 try:
                     await start_threads(partial(upcoming.prepare, PICTURE_NS if current else 0))
                 except (EnvironmentProblem, PipelineFailed) as problem:
@@ -190,7 +191,7 @@ class Video:
                         position = current.position
                     resumed = current is not None and not is_filler(shown)
                     current, upcoming = upcoming, None
-                    await self._begin(current, source, position)
+                    await self._begin(current, plan, position)
                     shown = source
                     if not is_filler(source):
                         gap_ns = trio_now_ns() - began_ns if resumed else 0
@@ -202,9 +203,15 @@ class Video:
                 if pipeline is not None:
                     await stop_threads(pipeline)
 
-    async def _begin(self, pipeline: Pipeline, source: FrameSource, position: StreamPosition | None) -> None:
+    async def _begin(self, pipeline: Pipeline, plan: VideoPlan, position: StreamPosition | None) -> None:
         await trio.to_thread.run_sync(pipeline.start, position)
-        self.mode = source.mode
+        self.mode = plan.source.mode
+        # What changed while it was being prepared.
+        now = self._plan(plan.source)
+        if now.encode != plan.encode:
+            pipeline.set_bitrate(now.encode.bitrate_bps)
+        if now.send != plan.send and isinstance(now.send, NativeSendPlan):
+            await trio.to_thread.run_sync(pipeline.change_send, now.send)
         pipeline.set_fec_percent(self.fec_percent)
         if self._destination is not None:
             pipeline.set_destination(*self._destination)

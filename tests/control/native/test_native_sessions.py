@@ -353,3 +353,49 @@ async def test_a_diagnostic_session_makes_no_picture(world):
         assert (await client.hear(wire.ProbeResult)).units_sent > 0
         assert is_filler((await world.pipeline()).plan.source)
         assert world.backend.living == []
+
+
+async def test_what_changes_while_a_pipeline_is_prepared_is_not_lost(world, monkeypatch):
+    async with world.client() as client:
+        await world.pipeline()
+        go_on, prepare = trio.Event(), FakePipeline.prepare
+        token = trio.lowlevel.current_trio_token()
+
+        def held(self, *_arguments):
+            trio.from_thread.run(go_on.wait, trio_token=token)
+            prepare(self)
+
+        monkeypatch.setattr(FakePipeline, "prepare", held)
+        await client.say(wire.Reconfigure(1920, 1080, 60))
+        await world.until(lambda: len(FakePipeline.made) == 2)
+        await client.say(wire.SetBitrate(5000))
+        assert (await client.hear(wire.BitrateChanged)).bitrate_kbps == 5000
+        go_on.set()
+        second = await world.pipeline(2)
+        assert second.said("set_bitrate")[-1][0] < 5_000_000
+        assert second.said("change_send")[-1][0].pace_bps == 5_000_000
+
+
+async def test_only_so_many_displays_wait(world, monkeypatch):
+    monkeypatch.setattr("punktfunk.control.native.desks.MOST_WAITING", 1)
+    for number in range(2):
+        async with world.client(number, replace(HELLO, name=f"client {number}")):
+            await world.pipeline(number + 1)
+        await world.heard(f"session {number + 1}: ended")
+    await world.heard("too many displays wait")
+    await world.until(lambda: world.backend.living == ["client 1"])
+
+
+async def test_a_host_that_stops_says_so(tmp_path):
+    async with trio.open_nursery() as nursery, serving(tmp_path) as world:
+        connected = trio.Event()
+
+        async def stay():
+            async with world.client() as client:
+                connected.set()
+                assert (await ended(client.connection)).text == "The host has stopped."
+
+        nursery.start_soon(stay)
+        await connected.wait()
+        await world.pipeline()
+    await world.heard("ended (the host stopped)")
