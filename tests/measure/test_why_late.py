@@ -227,7 +227,7 @@ KEYS = st.sampled_from(("format", "version", "side", "columns", "rows", "monoton
 
 
 @given(st.dictionaries(KEYS, CELLS | st.lists(CELLS, max_size=3), max_size=7))
-@settings(max_examples=30)
+@settings(max_examples=15)
 def test_any_values(values):
     with pytest.raises(ConfigError):
         check_recording(values | {"format": "punktfunk-flight", "version": 1, "side": "host"}, "it")
