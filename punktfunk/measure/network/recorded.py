@@ -23,8 +23,8 @@ from punktfunk.wire.native.blocks import MAX_PERCENT, Geometry
 from punktfunk.wire.native.packet import USER_KEY_FRAME, USER_PICTURE, Header
 
 LEAST_DELAY_NS: Final = 1_000_000
-_FRAMES_MAX: Final = 2_000_000
-_PACKETS_MAX: Final = 1_000_000
+_PACKETS_FOR_EACH, _PACKETS_MORE = 20, 50_000
+"""So many packets may have been sent for each that came, and so many more: beyond lies a damaged file."""
 _PAUSE_NS: Final = 120 * 1_000_000_000
 _GAP_MAX: Final = 100_000
 _INDEX: Final = 1 << 32
@@ -77,17 +77,20 @@ def rebuild(facts: Facts, rows: Sequence[Row]) -> list[SentFrame]:
     by_frame: dict[int, list[Row]] = {}
     for row in rows:
         by_frame.setdefault(_unwrapped(rows[0].header.frame_index, row.header.frame_index), []).append(row)
-    whole = [_frame(geometry, index, by_frame[index], least_ns) for index in sorted(by_frame)]
+    most_packets = _PACKETS_FOR_EACH * len(rows) + _PACKETS_MORE
     found: list[SentFrame] = []
-    for frame in whole:
+    packet_count = 0
+    for index in sorted(by_frame):
+        frame = _frame(geometry, index, by_frame[index], least_ns)
+        packet_count += len(frame.delays_ns)
         if found:
-            found += _missing(geometry, found[-1], frame)
+            before, missing = found[-1], index - found[-1].frame_index - 1
+            packet_count += missing * len(before.delays_ns)
+            if packet_count <= most_packets:
+                found += _missing(geometry, before, frame)
+        if packet_count > most_packets:
+            raise _impossible(f"{len(rows)} packets of which more than {most_packets} must have been sent")
         found.append(frame)
-        if (
-            sum(map(len, (frame.delays_ns for frame in found[-2:]))) > _PACKETS_MAX
-            or len(found) > _FRAMES_MAX
-        ):
-            raise _impossible("more frames than a session has")
     begin_ns = at_ns = found[0].pts_ns
     for frame in found:
         if frame.pts_ns - at_ns > _PAUSE_NS:
@@ -172,8 +175,6 @@ def _missing(geometry: Geometry, before: SentFrame, after: SentFrame) -> list[Se
     """Make the frames between two, of which nothing came: as large as the one before, evenly spread."""
     count = after.frame_index - before.frame_index - 1
     packets = len(before.delays_ns)
-    if count * packets > _PACKETS_MAX:
-        raise _impossible(f"{count} frames in a row missing")
     step_ns = (after.pts_ns - before.pts_ns) // (count + 1)
     return [
         SentFrame(
