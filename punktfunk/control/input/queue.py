@@ -62,12 +62,16 @@ class InputQueue:
         while True:
             await self._something.wait()
             self._something = trio.Event()
-            while self._waiting:
-                injector.inject(self._waiting.popleft())
-            if self._lost_state:
-                self._lost_state = False
-                injector.release_all()
+            self.deliver_now(injector)
             await trio.lowlevel.checkpoint()
+
+    def deliver_now(self, injector: Injector) -> None:
+        """Hand over what waits, in place of :meth:`deliver`."""
+        while self._waiting:
+            injector.inject(self._waiting.popleft())
+        if self._lost_state:
+            self._lost_state = False
+            injector.release_all()
 
 
 def merge(first: InputEvent, second: InputEvent) -> InputEvent | None:

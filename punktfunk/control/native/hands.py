@@ -6,7 +6,7 @@ is counted by its access, never answered. Spec: punktfunk-1 sections 2.4, 2.10 a
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import trio
@@ -81,7 +81,7 @@ class Hands:
         events = self._reader.to_events(message, self._clock_ns())
         if not self._waiting_since_ns:
             self._waiting_since_ns = self._arrived_ns() or self._clock_ns()
-        self.queue.put([event for event in events if self._access.allows(event)])
+        self._hand_on([event for event in events if self._access.allows(event)])
         if self._reader.deadline_ns is not None:
             self._pen_moved.set()
 
@@ -93,12 +93,11 @@ class Hands:
             self._injector.release_all()
 
     async def deliver(self, injector: Injector) -> None:
-        """Hand events on until cancelled; then everything held is released."""
+        """Hand events on until cancelled, first those that came too early; then release everything held."""
         self._injector = injector
+        self.queue.deliver_now(_Timed(injector, self._note_injected))
         try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self.queue.deliver, _Timed(injector, self._note_injected))
-                nursery.start_soon(self._watch_pen)
+            await self._watch_pen()
         finally:
             self.release_all()
             self._injector = None
@@ -107,6 +106,12 @@ class Hands:
         """Tell how long input waits for its injector: so many of 100 times not longer than this."""
         ordered = sorted(self._latencies_ns)
         return ordered[len(ordered) * percent // 100] // 1000 if ordered else 0
+
+    def _hand_on(self, events: Sequence[InputEvent]) -> None:
+        """Inject at once: a turn of the loop may take as long as all that came before."""
+        self.queue.put(events)
+        if self._injector is not None:
+            self.queue.deliver_now(_Timed(self._injector, self._note_injected))
 
     def _note_injected(self) -> None:
         """Note the wait of the first event of those that waited: it waited longest."""
@@ -121,7 +126,7 @@ class Hands:
             while (deadline_ns := self._reader.deadline_ns) is not None:
                 left_ns = deadline_ns - self._clock_ns()
                 if left_ns <= 0:
-                    self.queue.put(self._reader.expire(self._clock_ns()))
+                    self._hand_on(self._reader.expire(self._clock_ns()))
                     break
                 await trio.sleep(left_ns / 1e9)
             self._pen_moved = trio.Event()
