@@ -4,7 +4,7 @@ import random
 
 import pytest
 import trio
-from session_world import CLIENTS, HELLO, SilentSound, no_inhibition, serving
+from native_serving import CLIENTS, HELLO, SilentSound, no_inhibition, serving
 
 from punktfunk.control.quic import QuicConfig, connect_quic
 from punktfunk.wire.native import control as wire

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import trio
-from session_world import GAME, HELLO, FakePipeline, SilentSound, no_inhibition, serving
+from native_serving import GAME, HELLO, FakePipeline, SilentSound, no_inhibition, serving
 
 from punktfunk.control.native import service as service_module
 from punktfunk.control.native.video import is_filler
@@ -222,7 +222,7 @@ async def test_every_frame_is_timed_for_who_wants_it(world):
 
 async def test_input_arrives_only_as_far_as_it_is_granted(tmp_path):
     async with serving(tmp_path, open_host=False) as world:
-        from session_world import CLIENTS
+        from native_serving import CLIENTS
 
         await world.book.add_native(CLIENTS[0].fingerprint, "laptop", grants=Grant.KEYBOARD)
         async with world.client() as client:
@@ -335,7 +335,7 @@ async def test_a_full_host_keeps_its_peer_waiting(tmp_path):
 
 async def test_a_silent_peer_is_sent_away(world, monkeypatch):
     monkeypatch.setattr(service_module, "OPENING_S", 0.02)
-    from session_world import CLIENTS
+    from native_serving import CLIENTS
 
     from punktfunk.control.quic import QuicConfig, connect_quic
     from punktfunk.wire.native.capabilities import ALPN
