@@ -55,7 +55,7 @@ def test_clients_have_displays_of_their_own_and_change_modes(open_host: Host, tm
 
 
 def test_a_client_that_dropped_out_comes_back(open_host: Host, tmp_path: Path) -> None:
-    with NativeClient(tmp_path, native_port(open_host), frames=60, idle_s=2.0) as client:
+    with NativeClient(tmp_path, native_port(open_host), frames=150, idle_s=2.0) as client:
         client.wait_for("streaming")
         client.process.send_signal(signal.SIGSTOP)  # as a laptop's lid does
         try:

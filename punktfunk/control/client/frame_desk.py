@@ -1,11 +1,11 @@
 """Where a decode thread tells the session about frames, and learns whether to show them.
 
-One thread calls ``arrived`` and ``decoded``, the session's tasks call the rest: a lock keeps them apart, an
-eventfd wakes the session when there is something to ask of the host. What is decided stands in
+One thread calls ``arrived`` and ``decoded``, the session's tasks call the rest: a lock keeps them apart, and
+a bell wakes the session when there is something to ask of the host. What is decided stands in
 ``control.adapt`` (punktfunk-1 sections 2.9 and 2.17).
 """
 
-import os
+import socket
 import threading
 import time
 from collections import deque
@@ -39,7 +39,10 @@ class FrameDesk:
         now_ns: int,
         name: str = "session",
     ) -> None:
-        self.event_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self.bell, self._rope = socket.socketpair()
+        """Readable when there is something to take. A pair of sockets: every system has those."""
+        for end in (self.bell, self._rope):
+            end.setblocking(False)  # noqa: FBT003 -- socket's own signature
         self._lock = threading.Lock()
         self._loss = ClientLoss(now_ns)
         self._behind = FallingBehind()
@@ -64,10 +67,11 @@ class FrameDesk:
         self.held_count = 0
 
     def close(self) -> None:
-        """Give the descriptor back; the decode thread has ended by then."""
+        """Give the sockets back; the decode thread has ended by then."""
         with self._lock:
             self._closed = True
-            os.close(self.event_fd)
+            self.bell.close()
+            self._rope.close()
 
     def arrived(self, frame: Received) -> bool:
         """Note a frame in the order of completion. False: it is older than one taken, leave it out."""
@@ -176,9 +180,9 @@ class FrameDesk:
             self._behind.on_resync_applied(shift_ns)
 
     def take(self) -> tuple[list[Ask], list[Remedy]]:
-        """Take what is to be asked and done, and make the eventfd quiet."""
+        """Take what is to be asked and done, and quieten the bell."""
         with suppress(BlockingIOError):
-            os.eventfd_read(self.event_fd)
+            self.bell.recv(4096)
         with self._lock:
             asks, self._asks = self._asks, []
             remedies, self._remedies = self._remedies, []
@@ -204,4 +208,5 @@ class FrameDesk:
 
     def _wake(self) -> None:
         if not self._closed:
-            os.eventfd_write(self.event_fd, 1)
+            with suppress(BlockingIOError):  # full: it rings already
+                self._rope.send(b"!")

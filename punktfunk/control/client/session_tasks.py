@@ -148,7 +148,7 @@ async def watch_frames(session: "ClientSession") -> None:
     while True:
         wait_s = min(LOOK_S, max(0, desk.deadline_ns() - time.monotonic_ns()) / _NS_PER_S)
         with trio.move_on_after(wait_s):
-            await trio.lowlevel.wait_readable(desk.event_fd)
+            await trio.lowlevel.wait_readable(desk.bell)
         desk.tick(session.video.counters()["dropped_frames"])
         asks, remedies = desk.take()
         for ask in asks:
