@@ -1,4 +1,4 @@
-"""punktfunk/1 over loopback: ``punktfunk bench throughput``, whose body is ``punktfunk.measure.throughput``."""
+"""punktfunk/1 over loopback: ``punktfunk bench throughput``; its body is ``punktfunk.measure.throughput``."""
 
 from benchmarks.measured import run
 
