@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from punktfunk.realtime.sound_maker import MadeSound as MadeSound
     from punktfunk.realtime.sound_maker import SoundMaker as SoundMaker
     from punktfunk.realtime.thread import Placement as Placement
+    from punktfunk.realtime.thread import prefer as prefer
     from punktfunk.realtime.thread import prepare_process as prepare_process
     from punktfunk.realtime.thread import promote as promote
     from punktfunk.realtime.timing import RingRun as RingRun
@@ -148,6 +149,7 @@ __all__ = [
     "loop_at_ticks",
     "matrix_code",
     "open_video_decoder",
+    "prefer",
     "prepare_process",
     "probe_encoders",
     "promote",
@@ -230,6 +232,7 @@ _HOMES = {
     "loop_at_ticks": "instruments",
     "matrix_code": "instruments",
     "open_video_decoder": "decode.loop",
+    "prefer": "thread",
     "prepare_process": "thread",
     "probe_encoders": "encode.probe",
     "promote": "thread",

@@ -43,6 +43,15 @@ class RealtimeKit:
             (os.getpid(), thread_id, priority),
         )
 
+    def make_preferred(self, thread_id: int, niceness: int) -> None:
+        """Give a thread of this process a niceness below 0; threads and children that it starts have 0."""
+        self._call(
+            "org.freedesktop.RealtimeKit1",
+            "MakeThreadHighPriorityWithPID",
+            "tti",
+            (os.getpid(), thread_id, niceness),
+        )
+
     def _property(self, name: str) -> Any:
         body = ("org.freedesktop.RealtimeKit1", name)
         (_signature, value) = self._call("org.freedesktop.DBus.Properties", "Get", "ss", body)[0]

@@ -25,6 +25,8 @@ from punktfunk.realtime.realtimekit import RealtimeKit
 SWITCH_INTERVAL_S: Final = 1e-4
 """How long a Python thread may keep the GIL from another. The default, 5 ms, is a third of a 60 Hz frame."""
 
+PREFERRED_NICENESS: Final = -10
+
 _POLICY_NAMES: Final = {os.SCHED_OTHER: "SCHED_OTHER", os.SCHED_FIFO: "SCHED_FIFO", os.SCHED_RR: "SCHED_RR"}
 
 scheduling = threading.Lock()
@@ -97,6 +99,27 @@ def promote(
         except ProcessLookupError:
             return Placement(thread_name, "ended", 0, None, "the thread has ended")
     return Placement(thread_name, _POLICY_NAMES.get(policy, str(policy)), priority, cpu, "; ".join(reasons))
+
+
+def prefer(thread_id: int, niceness: int = PREFERRED_NICENESS, kit: RealtimeKit | None = None) -> str:
+    """Let an ordinary thread run before other ordinary ones; what it starts does not inherit that.
+
+    For threads that may not become realtime, as nothing bounds what they compute. Takes at most the two
+    seconds of a D-Bus call, and raises nothing: returns why it did not work, "" if it did.
+    """
+    with scheduling:
+        try:
+            os.sched_setscheduler(thread_id, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
+            os.setpriority(os.PRIO_PROCESS, thread_id, niceness)
+        except OSError as error:
+            refusal = f"niceness {niceness}: {error.strerror}"
+        else:
+            return ""
+        try:
+            (kit or RealtimeKit()).make_preferred(thread_id, niceness)
+        except EnvironmentProblem as problem:
+            return f"{refusal}; RealtimeKit: {problem}"
+    return ""
 
 
 def _make_realtime(thread_id: int, priority: int, kit: RealtimeKit | None) -> list[str]:

@@ -77,6 +77,13 @@ def test_terms_and_promotion(bus):
     assert (thread_id, priority) == (1234, 11)
 
 
+def test_a_thread_that_shall_run_first(bus):
+    double = Double(bus)
+    kit_on(bus).make_preferred(1234, -10)
+    ((_process_id, thread_id, niceness),) = double.calls
+    assert (thread_id, niceness) == (1234, -10)
+
+
 def test_a_refusal_carries_its_words(bus):
     Double(bus, refuse=True)
     with pytest.raises(EnvironmentProblem, match="Too many threads"):

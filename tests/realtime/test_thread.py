@@ -13,7 +13,7 @@ from punktfunk.errors import EnvironmentProblem, PunktfunkError
 from punktfunk.plan import RealtimePlan
 from punktfunk.realtime import thread
 from punktfunk.realtime.realtimekit import Terms
-from punktfunk.realtime.thread import Failures, Worker, join_all, keeping_policies, promote
+from punktfunk.realtime.thread import Failures, Worker, join_all, keeping_policies, prefer, promote
 
 SECOND_NS = 1_000_000_000
 
@@ -141,6 +141,32 @@ def test_a_cpu_that_is_not_there_is_said(sleeper):
     assert placement.cpu is None
     assert "CPU 1000" in placement.reason
     assert placement.policy == "SCHED_OTHER"
+
+
+class Preferring:
+    def __init__(self):
+        self.asked = []
+
+    def make_preferred(self, thread_id, niceness):
+        self.asked.append((thread_id, niceness))
+        if niceness > -5:
+            raise EnvironmentProblem("nobody is there")
+
+
+def test_a_preferred_thread_runs_first_and_starts_ordinary_ones(sleeper):
+    kit = Preferring()
+    assert prefer(sleeper.native_id, kit=kit) == ""
+    assert kit.asked or os.getpriority(os.PRIO_PROCESS, sleeper.native_id) == -10
+    assert os.sched_getscheduler(sleeper.native_id) & os.SCHED_RESET_ON_FORK
+    assert os.getpriority(os.PRIO_PROCESS, 0) == 0
+
+
+def test_nobody_lets_it_run_first(sleeper, no_fifo):
+    kit = Preferring()
+    assert prefer(sleeper.native_id, -1, kit) == (
+        "niceness -1: Operation not permitted; RealtimeKit: nobody is there"
+    )
+    assert kit.asked == [(sleeper.native_id, -1)]
 
 
 @pytest.fixture
