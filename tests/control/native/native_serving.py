@@ -44,6 +44,7 @@ HELLO = Hello(
 )
 CLIENTS = [create_identity("punktfunk-client") for _ in range(3)]
 GAME = App(7, AppSpec("Game"))
+SHORT = App(8, AppSpec("Short", command=("sleep", "0.2")))
 
 
 class FakePipeline:
@@ -137,7 +138,7 @@ class FakeBackend:
 
     def __init__(self):
         self.living = []
-        self.broken = False
+        self.broken = self.dead = False
         self.changes = []
 
     @asynccontextmanager
@@ -154,7 +155,7 @@ class FakeBackend:
     async def change_mode(self, output, mode):
         await trio.lowlevel.checkpoint()
         self.changes.append(mode)
-        if self.broken:
+        if self.broken or self.dead:
             raise EnvironmentProblem("the compositor is gone")
         return replace(output, mode=mode, source=TestcardSource(mode))
 
@@ -184,7 +185,9 @@ class World:
         self.door = open_door(folder, self.book, open_host=open_host, report=self.lines.append)
         self.readiness = Readiness()
         desktop = App(1, AppSpec("Desktop"))
-        means = DeskMeans(self.backend, Catalogue([desktop, GAME]), linger_s, folder, self.lines.append)
+        means = DeskMeans(
+            self.backend, Catalogue([desktop, GAME, SHORT]), linger_s, folder, self.lines.append
+        )
         self.desks = Desks(means)
         self.service = NativeService(self.door.identity, self.door.front, self.readiness, session_count=slots)
         self.means = SessionMeans(OFFER, self.desks, self.lines.append, make_pipeline=FakePipeline)

@@ -399,3 +399,29 @@ async def test_a_host_that_stops_says_so(tmp_path):
         await connected.wait()
         await world.pipeline()
     await world.heard("ended (the host stopped)")
+
+
+async def test_an_app_that_ends_ends_its_session_and_display(world):
+    async with world.client(hello=replace(HELLO, launch_id="short")) as client:
+        reason = await ended(client.connection)
+        assert (reason.code, reason.text) == (CloseCode.APP_EXITED, "Short has ended.")
+    await world.until(lambda: not world.backend.living)
+
+
+async def test_another_app_takes_the_place_of_the_one_that_waits(world):
+    async with world.client(hello=replace(HELLO, launch_id="Game")):
+        await world.pipeline()
+    await world.heard("session 1: ended")
+    async with world.client(hello=replace(HELLO, launch_id="1")) as client:
+        assert (await client.hear(wire.LaunchOutcome)).kind is wire.LaunchKind.SPAWNED
+        assert [desk.app.title for desk in world.desks.living()] == ["Desktop"]
+
+
+async def test_a_display_that_died_while_it_waited_is_made_anew(world):
+    async with world.client():
+        await world.pipeline()
+    await world.heard("session 1: ended")
+    world.backend.dead = True
+    async with world.client(hello=replace(HELLO, width_px=1920, height_px=1080)):
+        assert (await world.pipeline(2)).plan.source.mode == HD
+    await world.heard("made anew")
