@@ -97,6 +97,8 @@ class Video:
         self._destination: tuple[Address, int] | None = None
         self._wanted: FrameSource | None = None
         self._change_came = trio.Event()
+        # A pipeline is called by one thread at a time: exchanging its sender, and exchanging it, take turns.
+        self._turn = trio.Lock()
 
     # -- control
 
@@ -140,9 +142,10 @@ class Video:
         """Change shard size or pacing from the next access unit on; PipelineFailed if the sender hangs."""
         self.shard_bytes = shard_bytes or self.shard_bytes
         self.pacing = pacing or self.pacing
-        if self.pipeline is not None:
-            await trio.to_thread.run_sync(self.pipeline.change_send, self._send_plan(self.mode))
-            self.set_fec_percent(self.fec_percent)
+        async with self._turn:
+            if self.pipeline is not None:
+                await trio.to_thread.run_sync(self.pipeline.change_send, self._send_plan(self.mode))
+                self.set_fec_percent(self.fec_percent)
 
     def fill(self, unit_bytes: int) -> bool:
         """Send a unit of a probe; by any thread. False while nothing can be sent."""
@@ -183,15 +186,16 @@ class Video:
                     upcoming = None
                     await self._watcher.rebuilt(Rebuilt(self.mode, 0, worded(problem)))
                 else:
-                    if current is not None:
-                        began_ns = trio_now_ns()
-                        self.pipeline = None
-                        await trio.to_thread.run_sync(current.wind_down)
-                        await stop_threads(current)
-                        position = current.position
                     resumed = current is not None and not is_filler(shown)
-                    current, upcoming = upcoming, None
-                    await self._begin(current, plan, position)
+                    async with self._turn:
+                        if current is not None:
+                            began_ns = trio_now_ns()
+                            self.pipeline = None
+                            await trio.to_thread.run_sync(current.wind_down)
+                            await stop_threads(current)
+                            position = current.position
+                        current, upcoming = upcoming, None
+                        await self._begin(current, plan, position)
                     shown = source
                     if not is_filler(source):
                         gap_ns = trio_now_ns() - began_ns if resumed else 0
@@ -199,9 +203,14 @@ class Video:
                 source = await self._until_change(current)
         finally:
             self.pipeline = None
-            for pipeline in (upcoming, current):
-                if pipeline is not None:
-                    await stop_threads(pipeline)
+            with trio.CancelScope(shield=True):  # as bounded as what it waits for: a tenth of a second
+                async with self._turn:
+                    try:
+                        if upcoming is not None:
+                            await stop_threads(upcoming)
+                    finally:
+                        if current is not None:
+                            await stop_threads(current)
 
     async def _begin(self, pipeline: Pipeline, plan: VideoPlan, position: StreamPosition | None) -> None:
         await trio.to_thread.run_sync(pipeline.start, position)
