@@ -80,8 +80,9 @@ async def _serving(amount: Amount) -> AsyncIterator[tuple[QuicServer, int]]:
 async def _peer(what: str, port: int, count: int) -> AsyncIterator[trio.Process]:
     """Run the other side until the block is left; it is under way when the block begins."""
     words = [sys.executable, "-m", "punktfunk.measure.quic_peer", what, str(port), str(count)]
-    process = await trio.lowlevel.open_process(words, stdout=subprocess.PIPE)
+    process = await trio.lowlevel.open_process(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout is not None
+    assert process.stdin is not None
     try:
         if not (await process.stdout.receive_some()).startswith(b"ready"):
             raise PipelineFailed(f"the peer {what!r} did not begin")
@@ -91,6 +92,7 @@ async def _peer(what: str, port: int, count: int) -> AsyncIterator[trio.Process]
         with trio.CancelScope(shield=True):
             await process.wait()
             await process.stdout.aclose()
+            await process.stdin.aclose()
 
 
 @asynccontextmanager
@@ -136,9 +138,11 @@ async def _idle_rows(amount: Amount) -> list[Row]:
 async def _echo_rows(amount: Amount, case: str, flood: str) -> list[Row]:
     async with _serving(amount) as (_, port), _peer("echo", port, amount.echoes) as echo:
         assert echo.stdout is not None
-        cpu_s, began_s = time.process_time(), time.perf_counter()
+        assert echo.stdin is not None
         text = bytearray()
         async with _flooding(flood, port):
+            cpu_s, began_s = time.process_time(), time.perf_counter()
+            await echo.stdin.send_all(b"go\n")
             async for piece in echo.stdout:
                 text.extend(piece)
         percent = 100 * (time.process_time() - cpu_s) / (time.perf_counter() - began_s)

@@ -1,7 +1,7 @@
 """``python -m punktfunk.measure.quic_peer WHAT PORT COUNT``: the other side of `measure.native_control`.
 
     idle    connect COUNT times and stay
-    echo    send COUNT datagrams, 200 a second, and print each one's round trip (JSON, nanoseconds)
+    echo    when told by a line, send COUNT datagrams, 200 a second; print their round trips (JSON, ns)
     hello   flood with first packets of COUNT handshakes that are never finished, from 64 ports
     noise   the same with random bytes
 
@@ -65,6 +65,7 @@ async def measure_echo(port: int, count: int) -> None:
     round_trips: list[int | None] = []
     async with connect_quic(ADDRESS, port, client_config(), timeout_s=30) as connection:
         print("ready", flush=True)
+        await trio.to_thread.run_sync(sys.stdin.readline)
         try:
             for number in range(count):
                 round_trips.append(await _round_trip(connection, number))

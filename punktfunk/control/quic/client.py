@@ -9,7 +9,7 @@ import trio
 
 from punktfunk.control.quic.config import QuicConfig, build_configuration
 from punktfunk.control.quic.connection import QuicConnection
-from punktfunk.control.quic.core import Core, parse_header
+from punktfunk.control.quic.core import Core
 from punktfunk.control.quic.endpoint import Endpoint
 from punktfunk.control.quic.errors import (
     CloseReason,
@@ -30,7 +30,7 @@ class _Caller:
     """Makes the one link of a client and routes its handshake packets."""
 
     def __init__(self, bound: socket.socket, local: str, config: QuicConfig) -> None:
-        self.endpoint = Endpoint([bound], self.take_long_header, local=local)
+        self.endpoint = Endpoint([bound], self.refuse_stranger, local=local)
         self.core = Core(config, build_configuration(config, is_client=True))
         self.link = Link(self.core, config, self.endpoint)
         self._config = config
@@ -45,13 +45,8 @@ class _Caller:
         self.link.flush()
         return connection
 
-    def take_long_header(self, data: bytes, path: Path, now_s: float) -> Link | None:
-        """Feed a packet of the handshake."""
-        header = parse_header(data)
-        link = None if header is None else self.endpoint.routes.get(header.destination_cid)
-        if link is not None:
-            link.feed(data, path, now_s)
-        return link
+    def refuse_stranger(self, _data: bytes, _path: Path, _now_s: float) -> None:
+        """Ignore a packet of a handshake that is not ours."""
 
 
 @asynccontextmanager

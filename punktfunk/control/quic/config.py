@@ -70,7 +70,7 @@ class QuicConfig:
     """With so many unfinished handshakes a new client must first prove its address (Retry)."""
     handshakes_per_s: float = 30.0
     """Begun in the long run; one address has half of them. Whoever is connected must not notice a flood."""
-    retries_per_s: float = 400.0
+    retries_per_s: float = 100.0
     """Stateless answers to strangers."""
 
     @property

@@ -11,31 +11,36 @@ from typing import Final
 
 import trio
 
+from punktfunk.control.quic.admission import Bucket
 from punktfunk.control.quic.config import CONNECTION_ID_BYTES
 from punktfunk.control.quic.link import Link
 from punktfunk.control.quic.paths import Datagram, DatagramSocket, Path
 
 BATCH_COUNT: Final = 64
 FLOOD_BATCH_COUNT: Final = 16
-FLOOD_PAUSE_S: Final = 0.001
+FLOOD_PAUSE_S: Final = 0.002
 ERROR_PAUSE_S: Final = 0.05
 CLOSING_BOUND_S: Final = 0.5
+STRANGERS_PER_S: Final = 200
+"""First packets that are looked at; a parsed one costs five times as much as one that is only counted."""
 _LONG_HEADER: Final = 0x80
+_LONG_ID_OFFSET: Final = 6
 
 Stranger = Callable[[bytes, Path, float], "Link | None"]
 
 
 class Endpoint:
-    """Sockets, routes, what waits to be sent. ``on_long_header`` finds or makes the link of a long header."""
+    """Sockets, routes, what waits to be sent. ``on_stranger`` may make a link of a long header's packet."""
 
     def __init__(
-        self, sockets: Sequence[socket.socket], on_long_header: Stranger, *, local: str | None = None
+        self, sockets: Sequence[socket.socket], on_stranger: Stranger, *, local: str | None = None
     ) -> None:
         self.routes: dict[bytes, Link] = {}
         self.counters: Counter[str] = Counter()
         self.received_ns = 0
         """When the datagram that is being fed arrived in the kernel (CLOCK_REALTIME), 0 if unknown."""
-        self._on_long_header = on_long_header
+        self._on_stranger = on_stranger
+        self._strangers = Bucket(STRANGERS_PER_S, BATCH_COUNT)
         # Duplicates share the open socket, but Trio lets only one task wait on a descriptor at a time.
         self.sockets = [
             DatagramSocket(bound.dup(), index, counters=self.counters, local=local)
@@ -132,11 +137,21 @@ class Endpoint:
         now_s = trio.current_time()
         if not data:
             return None
-        if data[0] & _LONG_HEADER:
-            return self._on_long_header(data, path, now_s)
-        link = self.routes.get(data[1 : 1 + CONNECTION_ID_BYTES])
-        if link is None:
-            self.counters["unknown_connection"] += 1
+        is_long = bool(data[0] & _LONG_HEADER)
+        if not is_long:
+            connection_id = data[1 : 1 + CONNECTION_ID_BYTES]
+        elif len(data) > _LONG_ID_OFFSET:
+            connection_id = data[_LONG_ID_OFFSET : _LONG_ID_OFFSET + data[_LONG_ID_OFFSET - 1]]
         else:
+            connection_id = b""
+        link = self.routes.get(connection_id)
+        if link is not None:
             link.feed(data, path, now_s)
-        return link
+            return link
+        if not is_long:
+            self.counters["unknown_connection"] += 1
+            return None
+        if not self._strangers.take(now_s):
+            self.counters["strangers_too_fast"] += 1
+            return None
+        return self._on_stranger(data, path, now_s)

@@ -46,7 +46,7 @@ class QuicServer:
     """What `serve_quic` gives its caller: counters of what was refused, and who is connected."""
 
     def __init__(self, sockets: Sequence[BoundSocket], config: QuicConfig, complaints: Complaints) -> None:
-        self.endpoint = Endpoint([bound.socket for bound in sockets], self.take_long_header)
+        self.endpoint = Endpoint([bound.socket for bound in sockets], self.take_stranger)
         self.admission = Admission(config)
         self.complaints = complaints
         self.newcomers: list[QuicConnection] = []
@@ -73,15 +73,10 @@ class QuicServer:
         finally:
             self._lane_count -= 1
 
-    def take_long_header(self, data: bytes, path: Path, now_s: float) -> Link | None:
-        """Feed a packet of the handshake to its connection; make one for a first packet, if it may be."""
-        header = parse_header(data)
-        link = None if header is None else self.endpoint.routes.get(header.destination_cid)
-        if link is not None:
-            link.feed(data, path, now_s)
-            return link
+    def take_stranger(self, data: bytes, path: Path, now_s: float) -> Link | None:
+        """Make a connection of a first packet, if it may be."""
         try:
-            return self._admit(data, header, path, now_s)
+            return self._admit(data, parse_header(data), path, now_s)
         except _Dropped as reason:
             self.endpoint.counters[reason.kind] += 1
             return None

@@ -8,7 +8,7 @@ from quic_pair import client_config, host_config
 from punktfunk.control.complaints import Complaints
 from punktfunk.control.quic.config import build_configuration
 from punktfunk.control.quic.core import Core
-from punktfunk.control.quic.paths import Path
+from punktfunk.control.quic.paths import Datagram, Path
 from punktfunk.control.quic.server import QuicServer
 from punktfunk.control.sockets import BoundSocket
 
@@ -41,13 +41,7 @@ class World:
         self.server.endpoint.send = lambda data, path: self.sent.append((data, path))
 
     def give(self, data, path=PATH):
-        endpoint = self.server.endpoint
-        if not data:
-            return
-        if data[0] & 0x80:
-            link = self.server.take_long_header(data, path, self.now_s)
-        else:
-            link = endpoint.routes.get(data[1:9])
+        link = self.server.endpoint._link_of(Datagram(data, path, 0))
         if link is not None:
             link.settle()
 

@@ -73,9 +73,20 @@ def test_any_bytes_are_a_header_or_none(data):
 
 def test_every_truncation_of_a_first_packet_is_dropped(world):
     for length in range(1, len(FIRST), 7):
+        world.now_s += 0.01
         world.give(FIRST[:length])
     assert len(world.server.admission) == 0
     assert world.sent == []
+
+
+def test_only_so_many_strangers_are_looked_at(world):
+    for _ in range(1000):
+        world.give(FIRST[:1100])
+    counters = world.server.endpoint.counters
+    assert counters["strangers_too_fast"] == 1000 - 64
+    world.now_s += 1
+    world.give(FIRST)
+    assert len(world.server.admission) == 1
 
 
 def test_an_answer_is_never_much_larger_than_the_question(world):
