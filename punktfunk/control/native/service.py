@@ -1,15 +1,14 @@
 """The service of punktfunk/1: connections in, sessions out.
 
-    connection -> free slot -> control stream -> first message -> admission -> session
-                  (a full host keeps its peer waiting)   (a parked one gives its slot back)
+    connection -> control stream -> first message -> admission -> free slot -> session
 
-Spec: punktfunk-1 sections 2.2 and 2.17.
+A slot is taken last: whoever is not admitted yet, be it a stranger who waits for approval or one who says
+nothing, holds none, and a device that comes back takes its own session's. A full host keeps its peer waiting.
+Spec: punktfunk-1 sections 2.2 and 2.17, where the slot comes first.
 """
 
 import logging
 import threading
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +24,8 @@ from punktfunk.realtime import prefer
 from punktfunk.wire.native.capabilities import ALPN, CloseCode
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from punktfunk.control.readiness import Readiness
     from punktfunk.control.sockets import BoundSocket
 
@@ -94,20 +95,22 @@ class NativeService:
 
     async def handle(self, connection: QuicConnection) -> None:
         """Serve one connection to its end; QuicClosed where its peer leaves early."""
-        async with self._slot(connection) as parked:
-            messages, first = await self._open_control(connection)
-            if messages is None or first is None:
-                return
-            admitted = await self._front.admit(connection, messages, first, parked=parked)
-            if admitted is None or (means := await self._means(connection)) is None:
-                return
-            await self._supersede(admitted)
-            session = Session(next(self._numbers), connection, messages, admitted, means)
-            self._sessions[session.number] = session
-            try:
-                await session.run()
-            finally:
-                del self._sessions[session.number]
+        messages, first = await self._open_control(connection)
+        if messages is None or first is None:
+            return
+        admitted = await self._front.admit(connection, messages, first)
+        if admitted is None or (means := await self._means(connection)) is None:
+            return
+        await self._supersede(admitted)
+        with connection.raising_when_closed():
+            await self._slots.acquire()
+        session = Session(next(self._numbers), connection, messages, admitted, means)
+        self._sessions[session.number] = session
+        try:
+            await session.run()
+        finally:
+            del self._sessions[session.number]
+            self._slots.release()
 
     async def _open_control(self, connection: QuicConnection) -> tuple[MessageStream | None, bytes | None]:
         """Wait for the control stream and the first message on it."""
@@ -141,32 +144,3 @@ class NativeService:
                 session.end(CloseCode.SUPERSEDED, "This device has connected again from elsewhere.")
                 with trio.move_on_after(GRACE_S):
                     await session.done.wait()
-
-    @asynccontextmanager
-    async def _slot(self, connection: QuicConnection) -> AsyncIterator[Any]:
-        """Hold a slot for the block; gives ``parked``, which lends it out for a while."""
-        held = False
-
-        async def take() -> None:
-            nonlocal held
-            with connection.raising_when_closed():
-                await self._slots.acquire()
-                held = True
-
-        def give_back() -> None:
-            nonlocal held
-            if held:
-                held = False
-                self._slots.release()
-
-        @asynccontextmanager
-        async def parked() -> AsyncIterator[None]:
-            give_back()
-            yield
-            await take()  # not where the block raised: such a client does not come in
-
-        try:
-            await take()
-            yield parked
-        finally:
-            give_back()

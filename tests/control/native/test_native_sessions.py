@@ -333,6 +333,14 @@ async def test_a_full_host_keeps_its_peer_waiting(tmp_path):
             first.connection.close(CloseCode.QUIT, "")
 
 
+async def test_a_device_that_comes_back_needs_no_second_slot(tmp_path):
+    async with serving(tmp_path, slots=1) as world, world.client() as first:
+        await world.pipeline()
+        async with world.client():
+            await world.pipeline(2)
+            assert (await ended(first.connection)).code == CloseCode.SUPERSEDED
+
+
 async def test_a_silent_peer_is_sent_away(world, monkeypatch):
     monkeypatch.setattr(service_module, "OPENING_S", 0.02)
     from native_serving import CLIENTS
