@@ -23,6 +23,7 @@ from punktfunk.wire.native.positional import Positional
 from punktfunk.wire.native.welcome import WELCOME
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+PACKAGE: Final = Path(capabilities.__file__).parents[2]
 PAGE: Final = ROOT / "docs/native-protocol.md"
 REGION: Final = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 MAGIC_BYTES: Final = 4
@@ -100,7 +101,7 @@ def docstring(module: str) -> Callable[[], str]:
     """Make the region that is a module's own description."""
 
     def region() -> str:
-        text = ast.get_docstring(ast.parse((ROOT / f"punktfunk/wire/native/{module}.py").read_text("utf-8")))
+        text = ast.get_docstring(ast.parse((PACKAGE / f"wire/native/{module}.py").read_text("utf-8")))
         assert text is not None
         return f"```text\n{text}\n```\n"
 
