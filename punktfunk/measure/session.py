@@ -111,8 +111,11 @@ class Frames:
 
     def tick_to_whole_us(self) -> F64:
         """Measure from the ticks at which frames were due: the evenest grid that no capture comes before."""
+        interval_ns = 1e9 / _HZ
         since_ns = self.captured_ns - self.captured_ns[0]
-        late_ns = since_ns - np.round(since_ns / 1e9 * _HZ) / _HZ * 1e9
+        # Most are in time, so their mean place between two ticks is just behind the tick.
+        mean_ns = np.angle(np.exp(2j * np.pi * since_ns / interval_ns).mean()) / (2 * np.pi) * interval_ns
+        late_ns = (since_ns - mean_ns + interval_ns / 4) % interval_ns
         ages_us: F64 = self.whole_us + (late_ns - late_ns.min()) / 1e3
         return ages_us
 

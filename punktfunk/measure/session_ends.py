@@ -76,7 +76,9 @@ class Process:
                 return line
         self._log.seek(0)
         words = " / ".join([*said[-5:], *self._log.read().splitlines()[-5:]])
-        raise EnvironmentProblem(f"{self.process.args!r} ended early: {words}", hint="Run it by itself.")
+        raise EnvironmentProblem(
+            f"one end of the session ended early: {words}", hint="Try again; its words say why."
+        )
 
     @property
     def stdin(self) -> IO[str]:

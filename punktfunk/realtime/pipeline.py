@@ -27,6 +27,7 @@ from punktfunk.realtime.thread import (
     Placement,
     Worker,
     join_all,
+    prefer,
     promote,
 )
 
@@ -164,10 +165,7 @@ class Pipeline:
         return self._sink.sender if self._sink else None
 
     def wind_down(self) -> None:
-        """End what makes frames and let those that wait leave, within 100 ms; ``stop`` must follow.
-
-        So a successor's numbers leave no gap.
-        """
+        """End what makes frames and let those that wait leave, within 100 ms; ``stop`` must follow."""
         self._winding_down = True
         self._end_makers()
         deadline_ns = time.monotonic_ns() + 2 * DRAIN_NS
@@ -325,6 +323,8 @@ class Pipeline:
     def _start(self, name: str, body: Callable[[], None], on_end: Callable[[], None] | None = None) -> Worker:
         worker = Worker(name, body, self._failures, on_end or self._maker_ended)
         worker.start()
+        if on_end is None:  # what makes frames waits for control alone, which is preferred as well
+            prefer(worker.native_id)
         self._workers.append(worker)
         return worker
 

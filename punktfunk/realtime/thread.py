@@ -109,8 +109,8 @@ def prefer(thread_id: int, niceness: int = PREFERRED_NICENESS, kit: RealtimeKit 
     """
     with scheduling:
         try:
-            os.sched_setscheduler(thread_id, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
             os.setpriority(os.PRIO_PROCESS, thread_id, niceness)
+            os.sched_setscheduler(thread_id, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
         except OSError as error:
             refusal = f"niceness {niceness}: {error.strerror}"
         else:
