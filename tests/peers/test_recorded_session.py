@@ -9,7 +9,7 @@ import pytest
 from harness import Host
 from native_harness import clean_environment, connect, native_port
 
-pytestmark = pytest.mark.peer
+pytestmark = [pytest.mark.peer, pytest.mark.slow]  # half a minute: a session, its recording, and its replay
 
 
 def punktfunk(*words: str) -> str:
