@@ -67,6 +67,12 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def slow(session: nox.Session) -> None:
+    """Soaks, network namespaces, recordings: the tests that take half a minute and more each."""
+    _pytest(session, "-m", "slow")
+
+
+@nox.session(default=False)
 def kernels_checked(session: nox.Session) -> None:
     """Kernel tests with Numba's bounds checks compiled in."""
     _pytest(session, "tests/realtime/kernels", NUMBA_BOUNDSCHECK="1")
