@@ -18,7 +18,7 @@ VERBS = ["serve", "pair", "clients list", "clients rename", "clients remove", "a
 VERBS += ["clients pending", "clients approve", "clients deny", "clients grant", "clients expire"]
 VERBS += ["config show", "config path", "config check", "version"]
 VERBS += ["loss", "why-late", "record", "replay"]
-VERBS += ["bench fec", "bench seal", "bench ring", "bench send", "bench frame"]
+VERBS += ["bench fec", "bench seal", "bench ring", "bench send", "bench frame", "bench session"]
 VERBS += ["lab new", "lab list", "lab check", "lab compare", "lab swap", "lab frames"]
 
 
