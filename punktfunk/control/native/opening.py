@@ -1,5 +1,7 @@
 """The service of punktfunk/1, made ready: what the settings and the machine mean for its sessions."""
 
+import logging
+import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -14,11 +16,13 @@ from punktfunk.control.native.negotiate import NativeOffer
 from punktfunk.control.native.service import NativeService
 from punktfunk.control.native.session import SessionMeans
 from punktfunk.plan import Codec, Pacing, RealtimePlan
-from punktfunk.realtime import runnable_seals
+from punktfunk.realtime import prefer, runnable_seals
 from punktfunk.wire.native.capabilities import CompositorKind
 
 if TYPE_CHECKING:
     from punktfunk.config import Settings
+
+logger = logging.getLogger(__name__)
 
 _COMPOSITORS: Final = {"attach": CompositorKind.WLROOTS, "sway": CompositorKind.WLROOTS}
 
@@ -28,6 +32,12 @@ def _load_engine() -> type[object]:
     from punktfunk import realtime
 
     return realtime.NativeSender
+
+
+async def _run_first(thread_id: int) -> None:
+    """Have the control thread run before others that want the CPU: input, sound and clocks wait for it."""
+    refusal = await trio.to_thread.run_sync(prefer, thread_id)
+    logger.info("control thread niceness refusal=%r", refusal)
 
 
 def begin_sessions(
@@ -57,4 +67,5 @@ def begin_sessions(
     desks = Desks(DeskMeans(backend, catalogue, settings.resume_timeout_s, settings.state, report))
     nursery.start_soon(desks.serve)
     nursery.start_soon(trio.to_thread.run_sync, _load_engine)
+    nursery.start_soon(_run_first, threading.get_native_id())
     service.means = SessionMeans(offer, desks, report, flights)

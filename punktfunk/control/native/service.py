@@ -8,7 +8,6 @@ Spec: punktfunk-1 sections 2.2 and 2.17, where the slot comes first.
 """
 
 import logging
-import threading
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +19,6 @@ from punktfunk.control.native.identity import NativeIdentity
 from punktfunk.control.native.messages import MessageStream
 from punktfunk.control.native.session import Session, SessionMeans
 from punktfunk.control.quic import QuicConfig, QuicConnection, QuicServer, serve_quic
-from punktfunk.realtime import prefer
 from punktfunk.wire.native.capabilities import ALPN, CloseCode
 
 if TYPE_CHECKING:
@@ -84,14 +82,8 @@ class NativeService:
             private_key=self._identity.private_key,
         )
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._run_first, threading.get_native_id())
             self.server = await nursery.start(serve_quic, sockets, config, self.handle)
             task_status.started()
-
-    async def _run_first(self, thread_id: int) -> None:
-        """Have this thread run before others that want the CPU: input, sound and clocks wait for it."""
-        refusal = await trio.to_thread.run_sync(prefer, thread_id)
-        logger.info("control thread niceness refusal=%r", refusal)
 
     async def handle(self, connection: QuicConnection) -> None:
         """Serve one connection to its end; QuicClosed where its peer leaves early."""
