@@ -80,6 +80,7 @@ class NativeSender(FrameSender):
         pace = Default(address_of_entry(capped_deadline), self._pace.ctypes.data)
         # Frames come from pf-encode, filler from whoever probes; a ring has one producer: they take turns.
         self._producing = threading.Lock()
+        self._is_closed = False
         self._filler_header = np.zeros(layout.RECORD_HEADER_WORD_COUNT, np.int64)
         self._filler_count = 0
         self._filler_first = 0
@@ -139,7 +140,9 @@ class NativeSender(FrameSender):
         Units have indices of their own, no parity, and ``punktfunk-1`` 2.5's flag.
         """
         with self._producing:
-            if len(self._zeros(unit_bytes)) != unit_bytes or self._ring.waiting_bytes > _FILL_BELOW_BYTES:
+            if self._is_closed or self._ring.waiting_bytes > _FILL_BELOW_BYTES:
+                return False
+            if len(self._zeros(unit_bytes)) != unit_bytes:
                 return False
             self._filler_header[layout.RECORD_FRAME_TYPE] = layout.FRAME_TYPE_FILLER
             self._filler_header[layout.RECORD_TIMESTAMP] = self.next_filler_index % _FRAME_INDICES
@@ -147,6 +150,12 @@ class NativeSender(FrameSender):
             self._ring.deliver(self._filler_header, self._zeros(unit_bytes), self._doorbell)
             self._filler_count += 1
         return True
+
+    def close(self) -> None:
+        """Free the doorbell and the key; a probe that still fills finds nothing to send by."""
+        with self._producing:
+            self._is_closed = True
+            super().close()
 
     def set_pace(self, pace_bps: int) -> None:
         """Tell Pacing.CAPPED the bitrate of which it takes the multiple; 0 sends everything at once."""

@@ -240,6 +240,13 @@ def test_stop_ends_a_paced_frame():
         assert stream.sender.next_sequence >= 113
 
 
+def test_nothing_is_filled_once_it_is_closed():
+    sender = NativeSender(PLAN, 1 << 20, 1 << 16)
+    assert sender.fill(1200)
+    sender.close()
+    assert not sender.fill(1200)
+
+
 def test_a_closed_socket_is_a_failure_of_the_pipeline():
     sender = NativeSender(PLAN, 1 << 20, 1 << 16)
     sender.set_destination("127.0.0.1", 9)
