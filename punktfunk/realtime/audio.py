@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from punktfunk.errors import PipelineFailed
 from punktfunk.plan import AudioPlan, RealtimePlan
-from punktfunk.realtime.thread import Failures, Placement, Worker, join_all, promote
+from punktfunk.realtime.thread import Failures, Placement, Worker, join_all, open_bells, promote
 from punktfunk.wire.gamestream.audio import AudioPacketizer
 
 if TYPE_CHECKING:
@@ -74,8 +74,12 @@ class AudioLink:
         self._socket = socket.socket(fileno=os.dup(socket_fd))
         self._stop = threading.Event()
         self._destination: tuple[tuple[Any, ...], Marks] | None = None  # written by control, read by pf-audio
-        self._failures = Failures()
-        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        try:
+            failures_fd, self._wake_fd = open_bells(2)
+        except OSError:
+            self._socket.close()
+            raise
+        self._failures = Failures(failures_fd)
         self._worker = Worker("pf-audio", self._run, self._failures, self._stop.set)
         self._placement: Placement | None = None
         self._encoder: OpusEncoder | None = None

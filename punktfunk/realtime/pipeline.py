@@ -27,6 +27,7 @@ from punktfunk.realtime.thread import (
     Placement,
     Worker,
     join_all,
+    open_bells,
     prefer,
     promote,
 )
@@ -69,8 +70,8 @@ class Pipeline:
         self._socket_fd = socket_fd
         self._open_encoder = open_encoder
         self._orders = Orders(plan.encode.bitrate_bps)
-        self._failures = Failures()
-        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        failures_fd, self._wake_fd = open_bells(2)
+        self._failures = Failures(failures_fd)
         self._ended = threading.Event()
         self._workers: list[Worker] = []
         self._latest: LatestFrame[Picture] | None = None

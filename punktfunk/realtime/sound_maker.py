@@ -19,7 +19,7 @@ from punktfunk.errors import PipelineFailed
 from punktfunk.plan import NativeAudioPlan, RealtimePlan
 from punktfunk.realtime.audio import AUDIO_PRIORITY, Cadence
 from punktfunk.realtime.clock import realtime_offset_ns
-from punktfunk.realtime.thread import Failures, Placement, Worker, join_all, promote
+from punktfunk.realtime.thread import Failures, Placement, Worker, join_all, open_bells, promote
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,11 +52,10 @@ class SoundMaker:
         self._plan = plan
         self._frame_ns = plan.frame_us * 1000
         self._stop = threading.Event()
-        self._failures = Failures()
-        self._stop_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        # ``event_fd`` is readable when packets wait or the thread has failed, until ``take``.
+        failures_fd, self._stop_fd, self.event_fd = open_bells(3)
+        self._failures = Failures(failures_fd)
         self._packets: deque[MadeSound] = deque(maxlen=QUEUE_PACKETS)
-        self.event_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        """Readable when packets wait or the thread has failed, until ``take``."""
         self._worker = Worker("pf-sound", self._run, self._failures, self._ring)
         self._placement: Placement | None = None
         self._encoder: NativeOpusEncoder | None = None

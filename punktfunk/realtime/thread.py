@@ -189,14 +189,27 @@ def _policies() -> dict[int, int]:
     return policies
 
 
+def open_bells(count: int) -> list[int]:
+    """Open so many eventfds, or none: OSError, where descriptors run out, leaves nothing behind."""
+    bells: list[int] = []
+    try:
+        while len(bells) < count:
+            bells.append(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))
+    except OSError:
+        for bell in bells:
+            os.close(bell)
+        raise
+    return bells
+
+
 class Failures:
-    """The first failure of a group of threads, and the eventfd that tells about it.
+    """The first failure of a group of threads, and the eventfd that tells about it, which it owns.
 
     ``event_fd`` becomes readable with the first failure and stays so. Written by any thread, read by control.
     """
 
-    def __init__(self) -> None:
-        self.event_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+    def __init__(self, event_fd: int) -> None:
+        self.event_fd = event_fd
         self._first: PipelineFailed | None = None
         self._lock = threading.Lock()
 

@@ -33,7 +33,7 @@ from punktfunk.realtime.realtimekit import RealtimeKit
 from punktfunk.realtime.receive.frames import ReceivedFrame
 from punktfunk.realtime.receive.reassembly import Reassembly
 from punktfunk.realtime.rings import aligned_words
-from punktfunk.realtime.thread import Failures, Placement, Worker, join_all, promote
+from punktfunk.realtime.thread import Failures, Placement, Worker, join_all, open_bells, promote
 
 _UDP_GRO: Final = 104  # of level IPPROTO_UDP; Python has no name for it
 _SO_RCVBUFFORCE: Final = 33
@@ -59,9 +59,14 @@ class VideoReceiver:
         self, plan: ReceivePlan, socket_fd: int, realtime: RealtimePlan, *, packet_log_rows: int = 0
     ) -> None:
         self._realtime = realtime
-        event_fd, doorbell = (os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC) for _ in range(2))
+        event_fd, doorbell, failures_fd = open_bells(3)
         self._fds = weakref.finalize(self, _close_all, event_fd, doorbell)
-        self._reassembly = Reassembly(plan, event_fd, packet_log_rows=packet_log_rows)
+        self._failures = Failures(failures_fd)
+        try:
+            self._reassembly = Reassembly(plan, event_fd, packet_log_rows=packet_log_rows)
+        except BaseException:
+            self._failures.close()
+            raise
         self.event_fd, self._doorbell = event_fd, doorbell
         words = self._reassembly.words
         words[at.SOCKET], words[at.DOORBELL], words[at.VIRTUAL] = socket_fd, doorbell, 0
@@ -71,7 +76,6 @@ class VideoReceiver:
         words[at.BUFFERS], words[at.MESSAGES] = self._buffers.ctypes.data, self._messages.ctypes.data
         self.socket_buffer_bytes = _prepare_socket(socket_fd)
         """What the system lets wait in the socket."""
-        self._failures = Failures()
         self._worker: Worker | None = None
         self._over = True  # no thread runs; the thread itself says so while it is still alive
         self._placement: Placement | None = None
