@@ -75,6 +75,30 @@ class WaylandSource:
     show_cursor: bool = True
 
 
+class CursorMode(Enum):
+    """What becomes of the mouse pointer of a captured screen."""
+
+    HIDDEN = "hidden"  # not in the pictures, and nobody asks for it
+    EMBEDDED = "embedded"  # drawn into the pictures by the compositor
+    METADATA = "metadata"  # sent beside the pictures; the host draws it, or the client does
+
+
+@dataclass(frozen=True, slots=True)
+class PipeWireSource:
+    """One video node of a PipeWire daemon, as compositors make them for screen casts.
+
+    ``pf-capture`` opens its own connection. The format that it negotiates has the size of ``mode``: a
+    compositor that makes a monitor for the cast makes one of that size.
+    """
+
+    mode: Mode
+    target: int  # id of the node, or its object.serial
+    is_serial: bool = False
+    remote: str = ""  # path of the daemon's socket; empty: this user's own daemon
+    remote_fd: int = -1  # a connection that a portal opened: it belongs to the output, capture duplicates it
+    cursor: CursorMode = CursorMode.EMBEDDED
+
+
 @dataclass(frozen=True, slots=True)
 class PreparedSource:
     """Access units that were encoded before, replayed in a circle at the mode's rate: for benchmarks.
@@ -87,7 +111,7 @@ class PreparedSource:
     key_units: frozenset[int] = frozenset({0})  # indices of the units that are key frames
 
 
-FrameSource = TestcardSource | WaylandSource | PreparedSource
+FrameSource = TestcardSource | WaylandSource | PipeWireSource | PreparedSource
 
 
 class Pacing(Enum):

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from punktfunk.errors import LocalProtocolError
-from punktfunk.plan import FrameSource, PreparedSource, TestcardSource
+from punktfunk.errors import EnvironmentProblem, LocalProtocolError
+from punktfunk.plan import FrameSource, PipeWireSource, PreparedSource, TestcardSource
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,6 +60,8 @@ def _capture_of(source: FrameSource) -> Capture:
         return TestcardCapture(source)
     if isinstance(source, PreparedSource):
         raise LocalProtocolError("prepared units are sent as they are: there is no picture to capture")
+    if isinstance(source, PipeWireSource):
+        raise EnvironmentProblem("this version captures no PipeWire nodes")
     from punktfunk.realtime.capture.wayland import WaylandCapture
 
     return WaylandCapture(source)
