@@ -24,7 +24,7 @@ from punktfunk.control.admin import AdminDesk, serve_admin
 from punktfunk.control.apps import Catalogue, end_leftovers, load_catalogue
 from punktfunk.control.chosen import app_spec, sending_cpu, sound
 from punktfunk.control.discovery import GAMESTREAM, Service, announced
-from punktfunk.control.displays.base import DisplayBackend, choose_backend
+from punktfunk.control.displays.choice import choose_backend
 from punktfunk.control.displays.reclaim import reclaim
 from punktfunk.control.encoders import choose_encoders
 from punktfunk.control.flight_log import FlightLog
@@ -61,6 +61,7 @@ from punktfunk.wire.gamestream.feedback import TerminationCode
 
 if TYPE_CHECKING:
     from punktfunk.config import Settings
+    from punktfunk.control.displays.base import DisplayBackend
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from pywayland.protocol.wayland import WlSeat
 from sway_session import SWAYS, Viewer, assert_nothing_left, flood, most_common, needs_sway, program, save
 
 from punktfunk.control.displays.attached import AttachedSway
-from punktfunk.control.displays.base import choose_backend
+from punktfunk.control.displays.choice import choose_backend
 from punktfunk.control.displays.reclaim import reclaim
 from punktfunk.control.displays.spawned import SpawnedSway
 from punktfunk.control.displays.sway_ipc import connect_sway

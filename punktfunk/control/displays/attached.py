@@ -1,14 +1,14 @@
 """Sway, attached: an output added to the session that this user already runs, and removed at the end."""
 
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import trio
 
-from punktfunk.control.displays.base import Capabilities, VirtualOutput
+from punktfunk.control.displays.base import Capabilities, DisplayOptions, VirtualOutput
 from punktfunk.control.displays.session_env import ask_environment, wayland_socket
 from punktfunk.control.displays.sway_ipc import FIRST_UNPLUG, SwayIpc, connect_sway
 from punktfunk.control.displays.topology import (
@@ -32,14 +32,23 @@ class AttachedSway:
 
     name = "attach"
 
-    def __init__(self, journal: Journal, socket_path: str = "") -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        socket_path: str = "",
+        *,
+        options: DisplayOptions | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._journal = journal
         self._socket_path = socket_path
+        self._options = options or DisplayOptions()
+        self._environment = os.environ if environment is None else environment
 
     async def probe(self) -> Capabilities:
         """Look for a running sway of this user."""
         refused = "no sway session of this user runs"
-        for path in [self._socket_path] if self._socket_path else find_sockets():
+        for path in [self._socket_path] if self._socket_path else find_sockets(self._environment):
             try:
                 async with connect_sway(path) as ipc:
                     version, text = await ipc.version()
@@ -142,10 +151,10 @@ def cannot_remove(version: str) -> str:
     return f"{which} cannot remove an output (1.8 can): it is emptied, shrunk and later used again"
 
 
-def find_sockets() -> list[str]:
+def find_sockets(environment: Mapping[str, str]) -> list[str]:
     """List control sockets of this user's sways: $SWAYSOCK first, then the newest in the runtime folder."""
-    named = os.environ.get("SWAYSOCK", "")
-    folder = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
+    named = environment.get("SWAYSOCK", "")
+    folder = Path(environment.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
     try:
         found = sorted(
             folder.glob(f"sway-ipc.{os.getuid()}.*.sock"), key=lambda path: path.stat().st_mtime, reverse=True

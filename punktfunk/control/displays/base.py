@@ -1,25 +1,51 @@
-"""What a display backend is, what it gives, and how one is chosen.
+"""What a display backend is and what it gives; how one is chosen: ``choice``.
 
 A backend makes an output of exactly the client's size for the length of an ``async with`` and hands out a
 frozen description of it; frames never pass through here.
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
-from punktfunk.errors import ConfigError, EnvironmentProblem
-from punktfunk.plan import FrameSource, Mode
+from punktfunk.plan import CursorMode, FrameSource, Mode
 
-SETTINGS = ("auto", "attach", "sway", "testcard")
+if TYPE_CHECKING:
+    from punktfunk.control.input.base import Injector
+
+Arrangement = Literal["extend", "primary", "exclusive"]
+Position = Literal["right", "left", "above", "below"]
+ARRANGEMENTS: Final[tuple[Arrangement, ...]] = ("extend", "primary", "exclusive")
+
+
+@dataclass(frozen=True, slots=True)
+class DisplayOptions:
+    """How a client's output joins a desktop; the host's settings, the same for every backend.
+
+    arrangement   extend: one more output. primary: it is also where new windows and panels go.
+                  exclusive: the others are off for the session, and on again after it, also after a crash
+    scale         of the output; 2.0 makes everything twice as large
+    position      on which side of the outputs that are there already
+    limit         displays that may exist at once, over all clients
+    cursor        what becomes of the mouse pointer in the pictures
+    """
+
+    arrangement: Arrangement = "extend"
+    scale: float = 1.0
+    position: Position = "right"
+    limit: int = 4
+    cursor: CursorMode = CursorMode.EMBEDDED
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a backend can do here; ``reason`` says what was found, or why it is unavailable."""
+    """What a backend can do here; ``reason`` says what was found, or why it is unavailable.
+
+    refresh_most_millihertz   the highest refresh of its outputs; 0: any
+    arrangements              those of ``DisplayOptions`` that it can do
+    """
 
     available: bool
     reason: str
@@ -27,15 +53,34 @@ class Capabilities:
     version: str = ""
     removes_outputs: bool = True
     takes_input: bool = True
+    refresh_most_millihertz: int = 0
+    arrangements: tuple[Arrangement, ...] = ("extend",)
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where an output lies on its desktop, in the compositor's logical coordinates."""
+
+    x: int
+    y: int
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True)
 class VirtualOutput:
     """One output, made for one client, and how to reach it.
 
+    mode              what the compositor gave: its refresh may differ from what was asked for, and
+                      ``notes`` then say so
     environment       what an application needs in its environment to appear on this output
-    ipc_socket_path   the compositor's control socket; None for the test card
+    ipc_socket_path   the control socket of sway; None for every other backend
     notes             sentences that the user should read, such as what the compositor cannot do
+    open_input        opens the injector of a backend whose input is not by wlr protocols
+    pipewire_remote   path of the PipeWire socket of the session where applications play; "": our own user's
+    dbus_address      session bus of the desktop; "": unknown or none
+    region            for absolute input by global coordinates; None where the output itself is addressed
+    bit_depth         of its pictures, per colour
     """
 
     name: str
@@ -45,10 +90,19 @@ class VirtualOutput:
     environment: Mapping[str, str] = field(default_factory=dict)
     ipc_socket_path: str | None = None
     notes: tuple[str, ...] = ()
+    open_input: "Callable[[], AbstractAsyncContextManager[Injector]] | None" = None
+    pipewire_remote: str = ""
+    dbus_address: str = ""
+    region: Region | None = None
+    bit_depth: int = 8
 
 
 class DisplayBackend(Protocol):
-    """One way to make outputs."""
+    """One way to make outputs.
+
+    Made with ``(journal, options=, environment=)``: the variables say which session to look at, as the host
+    may serve another one than its own. Nothing deeper reads ``os.environ``.
+    """
 
     name: str
 
@@ -58,46 +112,11 @@ class DisplayBackend(Protocol):
     def create(self, mode: Mode, identity: str) -> AbstractAsyncContextManager[VirtualOutput]:
         """Make an output for the client ``identity``; it is gone when the block ends.
 
-        Raises EnvironmentProblem if the output or its exact mode cannot be had.
+        Raises EnvironmentProblem if the output or its size cannot be had.
         """
 
     async def change_mode(self, output: VirtualOutput, mode: Mode) -> VirtualOutput:
         """Give an output another mode and return its new description. Raises EnvironmentProblem."""
-
-
-async def choose_backend(
-    setting: str, runtime_folder: Path, *, testcard_noise: bool = False
-) -> tuple[DisplayBackend, str]:
-    """Pick the backend of a ``display`` setting and say why.
-
-    ``auto`` attaches to a running sway, else spawns one, else shows the test card. A backend asked for by
-    name is the one that is used: if it does not work, EnvironmentProblem says why.
-    """
-    # Backends are imported late: they import this module for its types.
-    from punktfunk.control.displays.attached import AttachedSway
-    from punktfunk.control.displays.spawned import SpawnedSway
-    from punktfunk.control.displays.testcard import Testcard
-    from punktfunk.control.system.journal import Journal
-
-    journal = Journal(runtime_folder)
-    backends: dict[str, DisplayBackend] = {
-        "attach": AttachedSway(journal),
-        "sway": SpawnedSway(journal),
-        "testcard": Testcard(noise=testcard_noise),
-    }
-    if setting == "auto":
-        refusals: list[str] = []
-        for backend in backends.values():
-            found = await backend.probe()
-            if found.available:
-                return backend, "; ".join([*refusals, found.reason])
-            refusals.append(found.reason)
-    if setting not in backends:
-        raise ConfigError(f"display = {setting!r}", hint=f"Choose one of {', '.join(SETTINGS)}.")
-    found = await backends[setting].probe()
-    if not found.available:
-        raise EnvironmentProblem(f"display {setting}: {found.reason}", hint=found.hint)
-    return backends[setting], f"asked for; {found.reason}"
 
 
 def find_terminal() -> list[str] | None:
@@ -106,3 +125,11 @@ def find_terminal() -> list[str] | None:
         if path := shutil.which(name):
             return [path]
     return None
+
+
+def refresh_note(compositor: str, asked: Mode, got: Mode) -> tuple[str, ...]:
+    """Word what a client is told whose refresh the compositor cannot do; nothing if it can, to 0.5 Hz."""
+    if abs(asked.refresh_millihertz - got.refresh_millihertz) <= 500:
+        return ()
+    wanted, given = (f"{mode.refresh_millihertz / 1000:g} Hz" for mode in (asked, got))
+    return (f"{compositor} gives {given}, not the {wanted} that were asked for",)

@@ -1,14 +1,26 @@
 """Cleans up after hosts that died without a chance to: run once at start, before anything is made."""
 
 import shutil
+from collections.abc import Awaitable, Callable
+from importlib import import_module
 from pathlib import Path
+from typing import Final
 
-from punktfunk.control.displays.attached import take_away
+import trio
+
 from punktfunk.control.displays.spawned import session_folder
 from punktfunk.control.system.journal import Entry, Journal
 from punktfunk.control.system.processes import end_by_token, end_identities, find_by_token, is_alive
 
 GRACE_S = 2.0
+Undo = Callable[[Journal, Entry], Awaitable[str]]
+
+UNDOING: Final[dict[str, str]] = {
+    "spawned": "punktfunk.control.displays.reclaim:end_session",
+    "output": "punktfunk.control.displays.attached:take_away",
+}
+"""Who undoes an entry of each kind: ``async (journal, entry) -> sentence``. It removes the entry once nothing
+is left to undo, raises nothing, and comes to an end on its own."""
 
 
 async def reclaim(journal: Journal) -> list[str]:
@@ -16,15 +28,26 @@ async def reclaim(journal: Journal) -> list[str]:
     orphans, refused = journal.orphans()
     said = [f"set aside a broken journal entry: {reason}" for reason in refused]
     for entry in orphans:
-        clean = _end_session if entry.kind == "spawned" else take_away
-        said += [await clean(journal, entry)]
+        said += [await _undoer(entry.kind)(journal, entry)]
     for entry in journal.entries()[0]:
         if entry.kind == "parked" and not any(is_alive(process) for process in entry.processes):
             journal.remove(entry.token)
     return said
 
 
-async def _end_session(journal: Journal, entry: Entry) -> str:
+def _undoer(kind: str) -> Undo:
+    module, _, name = UNDOING.get(kind, "punktfunk.control.displays.reclaim:_keep").partition(":")
+    undo: Undo = getattr(import_module(module), name)
+    return undo
+
+
+async def _keep(_journal: Journal, entry: Entry) -> str:
+    """Keep what a later punktfunk may have written."""
+    await trio.lowlevel.checkpoint()
+    return f"a journal entry of the unknown kind {entry.kind!r} is kept"
+
+
+async def end_session(journal: Journal, entry: Entry) -> str:
     """End a spawned session: applications first, then its processes in reverse order, then stragglers."""
     started = [identity for identity in reversed(entry.processes) if is_alive(identity)]
     found = find_by_token(entry.token)

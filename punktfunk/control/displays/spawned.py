@@ -8,14 +8,14 @@ reverse order, by pid, within a bound.
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import trio
 
-from punktfunk.control.displays.base import Capabilities, VirtualOutput
+from punktfunk.control.displays.base import Capabilities, DisplayOptions, VirtualOutput
 from punktfunk.control.displays.session_env import ask_environment, wayland_socket
 from punktfunk.control.displays.sway_config import (
     SPAWNED_OUTPUT,
@@ -53,9 +53,18 @@ class SpawnedSway:
 
     name = "sway"
 
-    def __init__(self, journal: Journal, command: Sequence[str] = ("sway",)) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        command: Sequence[str] = ("sway",),
+        *,
+        options: DisplayOptions | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._journal = journal
         self._command = tuple(command)
+        self._options = options or DisplayOptions()
+        self._environment = os.environ if environment is None else environment
 
     async def probe(self) -> Capabilities:
         """Look for sway and for what would keep it from starting."""

@@ -10,7 +10,7 @@ import trio
 
 from punktfunk import paths, realtime
 from punktfunk.config import Settings
-from punktfunk.control.displays.base import choose_backend
+from punktfunk.control.displays.choice import choose_backend
 from punktfunk.control.doctor.finding import Finding, Status, run_command
 from punktfunk.control.doctor.firewall import examine_firewall
 from punktfunk.control.doctor.machine import examine_kernels, examine_realtime

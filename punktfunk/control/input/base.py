@@ -58,6 +58,8 @@ def open_injector(output: VirtualOutput) -> AbstractAsyncContextManager[Injector
 
     Entering raises EnvironmentProblem if the compositor takes no input from us.
     """
+    if output.open_input is not None:
+        return output.open_input()
     if isinstance(output.source, TestcardSource | PreparedSource):
         return _open_counting()
     from punktfunk.control.input.wlr import open_wlr_injector  # late: it imports this module for its types

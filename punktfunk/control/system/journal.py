@@ -9,7 +9,8 @@ import json
 import os
 import re
 import secrets
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from punktfunk.errors import EnvironmentProblem, RemoteProtocolError
 MAXIMUM_ENTRY_BYTES = 64 * 1024
 MAXIMUM_PROCESSES = 64
 TOKEN = re.compile(r"[0-9a-f]{16}")
-KINDS = ("spawned", "output", "parked")
+KIND = re.compile(r"[a-z][a-z-]{0,31}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,9 @@ class Entry:
     output    an output added to the compositor ``processes[0]``; ``output_name`` is empty until it is known,
               then whatever is not in ``outputs_before`` is ours
     parked    such an output, disabled because its compositor cannot remove it; used again by the next session
+
+    Other kinds belong to one backend each: ``reclaim`` knows who undoes them. ``details`` is theirs: whatever
+    they need to put things back, such as which monitors were on.
     """
 
     token: str
@@ -40,6 +44,7 @@ class Entry:
     outputs_before: tuple[str, ...] = ()
     folder: str = ""
     processes: tuple[ProcessIdentity, ...] = ()
+    details: Mapping[str, str] = field(default_factory=dict)
 
     def with_process(self, pid: int) -> "Entry":
         """Add a process that was just started; one that is gone already adds nothing."""
@@ -71,7 +76,7 @@ def parse_entry(data: bytes) -> Entry:
     if not isinstance(fields, dict):
         raise RemoteProtocolError("journal entry is not an object")
     token, kind = _text(fields, "token"), _text(fields, "kind")
-    if not TOKEN.fullmatch(token) or kind not in KINDS:
+    if not TOKEN.fullmatch(token) or not KIND.fullmatch(kind):
         raise RemoteProtocolError(f"journal entry with token {token!r} and kind {kind!r}")
     processes = _list(fields, "processes")
     before = _list(fields, "outputs_before")
@@ -86,6 +91,7 @@ def parse_entry(data: bytes) -> Entry:
         tuple(before),
         _text(fields, "folder"),
         tuple(_identity(process) for process in processes),
+        _details(fields.get("details", {})),
     )
 
 
@@ -100,6 +106,14 @@ def _list(fields: dict[str, Any], name: str) -> list[Any]:
     value = fields.get(name)
     if not isinstance(value, list) or len(value) > MAXIMUM_PROCESSES:
         raise RemoteProtocolError(f"journal entry without a short list in {name}")
+    return value
+
+
+def _details(value: object) -> dict[str, str]:
+    if not isinstance(value, dict) or len(value) > MAXIMUM_PROCESSES:
+        raise RemoteProtocolError("journal entry whose details are no short table")
+    if not all(isinstance(text, str) for text in value.values()):
+        raise RemoteProtocolError("journal entry with a detail that is no text")
     return value
 
 

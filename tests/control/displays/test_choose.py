@@ -5,7 +5,7 @@ import os
 import pytest
 import trio
 
-from punktfunk.control.displays.base import choose_backend
+from punktfunk.control.displays.choice import choose_backend
 from punktfunk.control.displays.reclaim import reclaim
 from punktfunk.control.displays.spawned import SpawnedSway, session_folder
 from punktfunk.control.displays.sway_config import build_config, build_environment

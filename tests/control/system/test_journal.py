@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from punktfunk.control.system.journal import KINDS, Entry, Journal, build_entry, new_entry, parse_entry
+from punktfunk.control.system.journal import KIND, Entry, Journal, build_entry, new_entry, parse_entry
 from punktfunk.control.system.processes import ProcessIdentity, read_identity
 from punktfunk.errors import EnvironmentProblem, RemoteProtocolError
 
@@ -18,13 +18,14 @@ TEXT = st.text(max_size=30)
 ENTRIES = st.builds(
     Entry,
     st.from_regex(r"[0-9a-f]{16}", fullmatch=True),
-    st.sampled_from(KINDS),
+    st.from_regex(KIND, fullmatch=True),
     IDENTITIES,
     TEXT,
     TEXT,
     st.lists(TEXT, max_size=5).map(tuple),
     TEXT,
     st.lists(IDENTITIES, max_size=5).map(tuple),
+    st.dictionaries(TEXT, TEXT, max_size=5),
 )
 
 
