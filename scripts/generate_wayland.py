@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Writes the bindings under punktfunk/wire/wayland from the protocol descriptions in scripts/wayland.
 
-pywayland brings the bindings of every protocol of wayland-protocols; only those of wlroots and of the
-virtual keyboard are ours to make. Their XML came with the crates wayland-protocols-wlr and
-wayland-protocols-misc, both 0.3.12 (each file carries its own notice, which the scanner copies into the
-binding). With ``--check`` nothing is written and the exit status is 1 if a binding is not what the scanner
-makes of its XML.
+pywayland brings the bindings of every protocol of wayland-protocols; only those of wlroots, of the virtual
+keyboard and of KDE are ours to make. Their XML came with the crates wayland-protocols-wlr and
+wayland-protocols-misc, both 0.3.12, and with plasma-wayland-protocols 1.21.0 (each file carries its own
+notice, which the scanner copies into the binding). With ``--check`` nothing is written and the exit status is
+1 if a binding is not what the scanner makes of its XML.
 """
 
 import inspect
@@ -34,10 +34,11 @@ def core_interfaces() -> dict[str, str]:
 def generate(folder: Path) -> None:
     """Write one module for each description into ``folder``."""
     protocols = [Protocol.parse_file(str(path)) for path in sorted(DESCRIPTIONS.glob("*.xml"))]
-    homes = core_interfaces()
+    homes = core_interfaces() | {
+        interface.name: protocol.name for protocol in protocols for interface in protocol.interface
+    }
     for protocol in protocols:
-        own = {interface.name: protocol.name for interface in protocol.interface}
-        protocol.output(str(folder), homes | own)
+        protocol.output(str(folder), homes)
     for path in folder.glob("*.py"):
         # One WlOutput class must serve every protocol, or objects of one cannot be passed to another.
         text = path.read_text(encoding="utf-8")
