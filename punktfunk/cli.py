@@ -84,7 +84,9 @@ def serve(
     *,
     display: Annotated[
         str | None,
-        typer.Option(metavar="auto|sway|attach|testcard", help="Where the picture comes from."),
+        typer.Option(
+            metavar="auto|attach|sway|gnome|kwin|...", help="Where the picture comes from; docs/displays.md."
+        ),
     ] = None,
     bind: Annotated[
         list[str] | None, typer.Option(metavar="ADDRESS", help="Listen here only. May be repeated.")

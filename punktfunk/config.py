@@ -32,6 +32,7 @@ def _words(value: object) -> object:
 
 
 Whole = Annotated[int, Field(strict=True)]
+Number = Annotated[float, Field(strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
 Folder = Annotated[Path, AfterValidator(_folder)]
 Address = Annotated[str, AfterValidator(_address)]
@@ -110,9 +111,50 @@ class Settings(_Frozen):
         default_factory=paths.lab_folder,
         description="folder of a researcher's own variants; see docs/lab.md",
     )
-    display: Literal["auto", "sway", "attach", "testcard"] = Field(
+    display: Literal[
+        "auto",
+        "attach",
+        "sway",
+        "wlroots",
+        "gnome",
+        "kwin",
+        "hyprland",
+        "gamescope",
+        "mirror",
+        "portal",
+        "testcard",
+    ] = Field(
         default="auto",
-        description="source of the picture: a private sway, an output in your running sway, or a test card",
+        description="source of the picture: the desktop that runs (attach), one of that name, a private sway "
+        "or other wlroots session, your own monitor (mirror), whatever the desktop's portal gives, or a test "
+        "card; see docs/displays.md",
+    )
+    display_arrangement: Literal["extend", "primary", "exclusive"] = Field(
+        default="extend",
+        description="how a client's display joins your desktop: one more, also the main one, or the only one "
+        "while it is there",
+    )
+    display_position: Literal["right", "left", "above", "below"] = Field(
+        default="right", description="side of your other displays on which a client's lies"
+    )
+    display_scale: Number = Field(
+        default=1.0,
+        ge=0.5,
+        le=4.0,
+        description="scale of a client's display; 2.0 doubles the size of everything",
+    )
+    display_limit: Whole = Field(
+        default=4, ge=1, le=16, description="displays that may exist at once, over all clients"
+    )
+    second_client: Literal["own", "takeover", "refuse"] = Field(
+        default="own",
+        description="a client that comes while another one streams gets a display of its own, takes over, or "
+        "is refused",
+    )
+    linger_s: Annotated[int, Field(strict=True, ge=0, le=86400)] | None = Field(
+        default=None,
+        description="seconds that display and app wait for a client that dropped without a word; "
+        "resume_timeout_s if unset",
     )
     testcard: Literal["bars", "noise"] = Field(
         default="bars",
@@ -140,7 +182,7 @@ class Settings(_Frozen):
         default=True, description="a paired client may take over a session that another one left"
     )
     resume_timeout_s: Whole = Field(
-        default=600, ge=10, le=86400, description="seconds that an app without a client waits for its return"
+        default=600, ge=10, le=86400, description="seconds that an app whose client left waits for its return"
     )
     discovery: Flag = Field(default=True, description="announce the host by mDNS")
     realtime_priority: Whole = Field(

@@ -163,6 +163,8 @@ def describe_type(schema: Mapping[str, Any]) -> str:
             words = "one of " + ", ".join(json.dumps(choice) for choice in choices)
         case {"type": "integer", "minimum": low, "maximum": high}:
             words = f"a whole number from {low} to {high}"
+        case {"type": "number", "minimum": low, "maximum": high}:
+            words = f"a number from {low:g} to {high:g}"
         case {"type": "boolean"}:
             words = "true or false"
         case {"type": "array", "items": items}:

@@ -69,13 +69,14 @@ def test_a_wrong_type_is_not_converted(file):
 def test_every_mistake_is_told_at_once_with_its_own_source(file):
     lines = complaints(
         file,
-        'display = "kwin"\nbind = ["here"]\n[[apps]]\nnme = "Game"\n',
+        'display = "windows"\nbind = ["here"]\n[[apps]]\nnme = "Game"\n',
         environ={"PUNKTFUNK_PACING": "fast", "PUNKTFUNK_PRT": "1"},
         flags={"realtime_cpu": -1},
     )
     assert set(lines) == {
         f"{file}: bind[0] = \"here\" ('here' does not appear to be an IPv4 or IPv6 address); allowed: text",
-        f'{file}: display = "kwin"; allowed: one of "auto", "sway", "attach", "testcard"',
+        f'{file}: display = "windows"; allowed: one of "auto", "attach", "sway", "wlroots", "gnome", "kwin", '
+        '"hyprland", "gamescope", "mirror", "portal", "testcard"',
         'environment PUNKTFUNK_PACING: pacing = "fast"; allowed: one of "frame", "burst"',
         "flag --realtime-cpu: realtime_cpu = -1; allowed: a whole number from 0 to 4095",
         f"{file}: apps[0].name is missing: text of 1 to 128 characters",

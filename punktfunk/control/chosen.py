@@ -4,10 +4,11 @@ import os
 from typing import TYPE_CHECKING
 
 from punktfunk.control.apps import AppSpec, PrepStep
+from punktfunk.control.displays.base import DisplayOptions
 from punktfunk.plan import AudioSource
 
 if TYPE_CHECKING:
-    from punktfunk.config import AppSettings
+    from punktfunk.config import AppSettings, Settings
 
 
 def app_spec(app: "AppSettings") -> AppSpec:
@@ -27,6 +28,16 @@ def sound(setting: str, backend: str) -> AudioSource:
     if setting == "auto":
         return AudioSource.TONE if backend == "testcard" else AudioSource.SILENCE
     return AudioSource(setting)
+
+
+def display_options(settings: "Settings") -> DisplayOptions:
+    """Collect what the settings say about every display."""
+    return DisplayOptions(
+        arrangement=settings.display_arrangement,
+        scale=settings.display_scale,
+        position=settings.display_position,
+        limit=settings.display_limit,
+    )
 
 
 def sending_cpu(setting: int | None) -> int | None:

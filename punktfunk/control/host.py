@@ -22,7 +22,7 @@ import trio
 from punktfunk import __version__, paths
 from punktfunk.control.admin import AdminDesk, serve_admin
 from punktfunk.control.apps import Catalogue, end_leftovers, load_catalogue
-from punktfunk.control.chosen import app_spec, sending_cpu, sound
+from punktfunk.control.chosen import app_spec, display_options, sending_cpu, sound
 from punktfunk.control.discovery import GAMESTREAM, Service, announced
 from punktfunk.control.displays.choice import choose_backend
 from punktfunk.control.displays.reclaim import reclaim
@@ -182,7 +182,10 @@ class _Host:
                 tcp = [stack.enter_context(_listening(self._bind, p)) for p in self._tcp_ports()]
                 quic = [stack.enter_context(bound_sockets(self._bind, p)) for p in self._native_ports()]
                 self._backend, reason = await choose_backend(
-                    settings.display, runtime, testcard_noise=settings.testcard == "noise"
+                    settings.display,
+                    runtime,
+                    display_options(settings),
+                    testcard_noise=settings.testcard == "noise",
                 )
                 self._announce_start(reason)
                 nursery = await stack.enter_async_context(_quiet_nursery())

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from punktfunk.control.displays.base import DisplayBackend, DisplayOptions
+from punktfunk.control.displays.limit import LimitedBackend
 from punktfunk.control.system.journal import Journal
 from punktfunk.errors import ConfigError, EnvironmentProblem
 
@@ -63,7 +64,7 @@ async def choose_backend(
         found = await backend.probe()
         if found.available:
             asked = [] if setting == "auto" else ["asked for"]
-            return backend, "; ".join([*asked, *refusals, found.reason])
+            return LimitedBackend(backend, options.limit), "; ".join([*asked, *refusals, found.reason])
         refusals.append(found.reason)
         hints.append(found.hint)
     raise EnvironmentProblem(f"display {setting}: {'; '.join(refusals)}", hint=hints[0])
