@@ -127,6 +127,7 @@ class AudioSource(Enum):
 
     TONE = "tone"
     SILENCE = "silence"
+    DESKTOP = "desktop"  # what the programs of the session play
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +250,36 @@ class NativeAudioPlan:
     layout: int = 0  # 0 legacy, 1 standard, 2 uncoupled: which Opus streams make the channels
     bitrate_bps: int = 128_000  # of Opus
     packet_bytes_max: int = 1100  # an Opus packet that came out larger would not fit a datagram
+
+
+class SoundRole(Enum):
+    """What one of our nodes is to the sound server."""
+
+    SINK = "sink"  # programs play into it
+    MICROPHONE = "microphone"  # programs record from it
+    PLAYBACK = "playback"  # plays on the host what a sink of ours got
+
+
+class SoundServerKind(Enum):
+    """Which protocol a sound server speaks; the value is the name that people read."""
+
+    PIPEWIRE = "PipeWire"
+    PULSE = "PulseAudio"
+
+
+@dataclass(frozen=True, slots=True)
+class SoundNodePlan:
+    """One node of ours in a sound server; the thread that owns it makes it anew when the server comes back."""
+
+    role: SoundRole
+    name: str  # of the node, without spaces
+    description: str  # what people read in their sound settings
+    channel_count: int  # 1, 2, 6 or 8
+    rate_hz: int = 48_000
+    quantum_us: int = 5000  # how often samples pass
+    server: SoundServerKind = SoundServerKind.PIPEWIRE
+    socket_path: str = ""  # where the server listens; "" is this user's own
+    target: str = ""  # of PLAYBACK: the node that it plays on; of PULSE: the device to open
 
 
 @dataclass(frozen=True, slots=True)
