@@ -22,11 +22,12 @@ from punktfunk.errors import ConfigError, EnvironmentProblem
 BACKENDS: Final[dict[str, str]] = {
     "sway-attached": "punktfunk.control.displays.attached:AttachedSway",
     "sway": "punktfunk.control.displays.spawned:SpawnedSway",
+    "hyprland": "punktfunk.control.displays.hyprland.attached:AttachedHyprland",
     "testcard": "punktfunk.control.displays.testcard:Testcard",
 }
 """Every backend: where its class is, which is made with ``(journal, options=, environment=)``."""
 
-DESKTOPS: Final = ("sway-attached",)
+DESKTOPS: Final = ("sway-attached", "hyprland")
 """Backends that join a desktop that runs already, in the order of asking."""
 PRIVATE: Final = ("sway",)
 """Backends that start a session of their own for every stream."""

@@ -1,0 +1,1 @@
+"""Hyprland: outputs of a running session, made and removed through its control socket."""
