@@ -108,7 +108,7 @@ struct spa_data {
 };
 struct spa_meta { uint32_t type; uint32_t size; void *data; };
 struct spa_buffer { uint32_t n_metas; uint32_t n_datas; struct spa_meta *metas; struct spa_data *datas; };
-struct pw_buffer { struct spa_buffer *buffer; void *user_data; uint64_t size; };
+struct pw_buffer { struct spa_buffer *buffer; void *user_data; uint64_t size; uint64_t requested; };
 struct pw_stream_events {
   uint32_t version;
   void (*destroy)(void *);
