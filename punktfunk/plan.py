@@ -261,7 +261,7 @@ class SoundRole(Enum):
 
 
 class SoundServerKind(Enum):
-    """Which protocol a sound server speaks; the value is the name that people read."""
+    """Which sound server a node lives in; the value is the name that people read."""
 
     PIPEWIRE = "PipeWire"
     PULSE = "PulseAudio"
@@ -277,9 +277,9 @@ class SoundNodePlan:
     channel_count: int  # 1, 2, 6 or 8
     rate_hz: int = 48_000
     quantum_us: int = 5000  # how often samples pass
-    server: SoundServerKind = SoundServerKind.PIPEWIRE
-    socket_path: str = ""  # where the server listens; "" is this user's own
-    target: str = ""  # of PLAYBACK: the node that it plays on; of PULSE: the device to open
+    pipewire_path: str = ""  # socket of PipeWire; tried first
+    pulse_path: str = ""  # socket of PulseAudio, for where no PipeWire listens; "": there is none
+    target: str = ""  # of PLAYBACK: the sink that it plays on
 
 
 @dataclass(frozen=True, slots=True)
