@@ -269,7 +269,7 @@ class SoundServerKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SoundNodePlan:
-    """One node of ours in a sound server; the thread that owns it makes it anew when the server comes back."""
+    """One node of ours in a sound server, made anew when the server comes back."""
 
     role: SoundRole
     name: str  # of the node, without spaces
