@@ -36,15 +36,16 @@ LAUNCHERS = (
 )
 
 
-def build_config(mode: Mode, *, xwayland: bool) -> str:
-    """Write the configuration of one spawned sway."""
-    hertz = f"{mode.refresh_millihertz / 1000:.3f}"
+def build_config(mode: Mode | None, *, xwayland: bool) -> str:
+    """Write the configuration of one spawned sway; without a mode it begins without an output."""
     lines = [
         f"xwayland {'enable' if xwayland else 'disable'}",
-        f"output {SPAWNED_OUTPUT} mode --custom {mode.width_px}x{mode.height_px}@{hertz}Hz scale 1",
         "default_border pixel 2",
         "focus_on_window_activation focus",
     ]
+    if mode is not None:
+        shape = f"{mode.width_px}x{mode.height_px}@{mode.refresh_millihertz / 1000:.3f}Hz"
+        lines.append(f"output {SPAWNED_OUTPUT} mode --custom {shape} scale 1")
     hints = ["Super+Q: close window", "Super+F: full screen"]
     if shutil.which("swaybg"):
         lines.append("output * bg #1f2937 solid_color")

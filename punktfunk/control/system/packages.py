@@ -28,7 +28,7 @@ Packages = Mapping[str, Sequence[str]]
 
 
 def distribution(os_release: Path = OS_RELEASE) -> tuple[str, str]:
-    """Return the family (empty: one that we do not know) and the name of this distribution (os-release(5))."""
+    """Return family (empty: one that we do not know) and name of this distribution (os-release(5))."""
     try:
         lines = os_release.read_text("utf-8", "replace").splitlines()
     except OSError:

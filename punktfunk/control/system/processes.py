@@ -126,14 +126,14 @@ async def _wait_gone(identities: list[ProcessIdentity], seconds: float) -> list[
 
 
 async def start_process(
-    command: Sequence[str], environment: Mapping[str, str], log_path: Path
+    command: Sequence[str], environment: Mapping[str, str], output: Path | int
 ) -> trio.Process:
-    """Start a child in a session of its own, with its output in a file.
+    """Start a child in a session of its own, with its output in a file, or in a descriptor of the caller's.
 
     Trio starts children from a worker thread with the ordinary scheduling policy and affinity. A command that
     is missing or may not run raises EnvironmentProblem.
     """
-    with log_path.open("ab") as log:
+    with output.open("ab") if isinstance(output, Path) else os.fdopen(output, "wb", closefd=False) as log:
         try:
             return await trio.lowlevel.open_process(
                 list(command),
