@@ -472,9 +472,10 @@ class KdeOutputConfigurationV2Proxy(Proxy[KdeOutputConfigurationV2]):
         has to start at, this value is only used in sorting outputs.
 
         The order of outputs can be used to assign desktop environment
-        components to a specific screen, see kde_output_order_v1 and kde-
-        output-device-v2 for details. Note that for consistent behavior, the
-        priority value needs to be unique among all enabled outputs.
+        components to a specific screen, see
+        :class:`~pywayland.protocol.kde_output_order_v1.KdeOutputOrderV1` and
+        kde-output-device-v2 for details. Note that for consistent behavior,
+        the priority value needs to be unique among all enabled outputs.
 
         :param outputdevice:
             outputdevice the index applies to
