@@ -26,6 +26,8 @@ class WaylandConnection:
 
     alive           False once the compositor is gone; requests then go nowhere
     stalled         True while the compositor does not read; see ``on_recovered``
+    on_global       told of every global that appears later: number, interface, version
+    on_removal      told of the number of every global that goes away
     """
 
     def __init__(self, display: Any) -> None:
@@ -33,18 +35,46 @@ class WaylandConnection:
         self.alive = True
         self.stalled = False
         self.on_recovered: Callable[[], None] = _nothing
+        self.on_global: Callable[[int, str, int], None] = _ignore
+        self.on_removal: Callable[[int], None] = _ignore
         self._stalled_event = trio.Event()
         self.registry = display.get_registry()
         self.registry.dispatcher["global"] = self._on_global
+        self.registry.dispatcher["global_remove"] = self._on_removal
         self._globals: dict[str, tuple[int, int]] = {}
-        self._outputs: list[Any] = []
+        self._every_global: dict[int, tuple[str, int]] = {}
+        self._outputs: dict[int, Any] = {}
 
     def _on_global(self, registry: Any, name: int, interface: str, version: int) -> None:
         self._globals.setdefault(interface, (name, version))
+        self._every_global[name] = (interface, version)
         if interface == "wl_output" and version >= OUTPUT_VERSION:
             output = registry.bind(name, WlOutput, OUTPUT_VERSION)
             output.dispatcher["name"] = _remember_name
-            self._outputs.append(output)
+            self._outputs[name] = output
+        self.on_global(name, interface, version)
+
+    def _on_removal(self, _registry: Any, name: int) -> None:
+        self._every_global.pop(name, None)
+        self._outputs.pop(name, None)
+        self.on_removal(name)
+
+    def globals_of(self, interface: Any) -> list[tuple[int, int]]:
+        """List number and version of each global of that interface: of some there are several."""
+        found = self._every_global.items()
+        return [(number, version) for number, (name, version) in found if name == interface.name]
+
+    def adopt(self, proxy: Any) -> Any:
+        """Take an object that an event brought as our own, and return it.
+
+        pywayland 0.4.19 gives such objects to any display that is open (protocol_core/message.py), also to
+        one of another thread, which would then destroy them when it closes.
+        """
+        if proxy._display is not self._display:  # noqa: SLF001 - there is no other way to it
+            proxy._display._children.discard(proxy)  # noqa: SLF001
+            proxy._display = self._display  # noqa: SLF001
+            self._display._children.add(proxy)  # noqa: SLF001
+        return proxy
 
     def offers(self, interface: Any) -> bool:
         """Tell whether the compositor has a global of that interface."""
@@ -57,9 +87,13 @@ class WaylandConnection:
         name, version = self._globals[interface.name]
         return self.registry.bind(name, interface, min(version, interface.version))
 
+    def output_names(self) -> list[str]:
+        """List the names of all outputs."""
+        return [output.user_data for output in self._outputs.values() if output.user_data]
+
     def output(self, wanted: str) -> Any:
         """Return the output of that name; EnvironmentProblem if there is none."""
-        for output in self._outputs:
+        for output in self._outputs.values():
             if output.user_data == wanted:
                 return output
         raise EnvironmentProblem(f"the compositor has no output {wanted}")
@@ -122,6 +156,10 @@ def _nothing() -> None:
     """Do nothing on recovery."""
 
 
+def _ignore(*_about: object) -> None:
+    """Do nothing about a global that comes or goes."""
+
+
 @asynccontextmanager
 async def open_wayland(socket_path: str) -> AsyncGenerator[WaylandConnection]:
     """Connect, learn globals and outputs, and disconnect at the end.
@@ -134,7 +172,15 @@ async def open_wayland(socket_path: str) -> AsyncGenerator[WaylandConnection]:
     except OSError as error:
         raise EnvironmentProblem(f"no compositor answers on {socket_path}: {error.strerror}") from error
     async with stream:
-        display = Display(os.dup(stream.socket.fileno()))
+        handle = os.dup(stream.socket.fileno())
+    async with open_wayland_on(handle) as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def open_wayland_on(handle: int) -> AsyncGenerator[WaylandConnection]:
+    """Talk over a connected socket, which is closed at the end; otherwise as ``open_wayland``."""
+    display = Display(handle)
     display.connect()
     try:
         async with trio.open_nursery() as nursery:
