@@ -109,3 +109,11 @@ def how_to_install(missing: Sequence[Part]) -> str:
             for family in families
         }
     )
+
+
+def absence(missing: Sequence[Part]) -> str:
+    """Say what is not installed and what follows."""
+    programs: dict[str, list[str]] = {}
+    for part in missing:
+        programs.setdefault(part.without, []).append(part.program)
+    return "; ".join(f"{' and '.join(names)} not installed: {without}" for without, names in programs.items())

@@ -24,6 +24,7 @@ class Start:
     environment  what the program gets beside the session's variables; an empty value takes a variable away
     is_ready     asked until it says yes, for at most ``patience_s``
     gives        variables that this part brings for the parts after it, for applications and for backends
+    leftovers    files that one before it may have left and that would mislead this one; removed first
     note         what a user should know of this way, such as "drawn by the CPU"
     """
 
@@ -31,6 +32,7 @@ class Start:
     is_ready: Ready
     environment: Mapping[str, str] = field(default_factory=dict)
     gives: Mapping[str, str] = field(default_factory=dict)
+    leftovers: Sequence[Path] = ()
     note: str = ""
     patience_s: float = START_S
 

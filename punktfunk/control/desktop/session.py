@@ -21,6 +21,7 @@ from jeepney import DBusAddress, new_method_call
 from punktfunk import paths
 from punktfunk.control.desktop.kinds import (
     Kind,
+    absence,
     build_parts,
     find_kind,
     how_to_install,
@@ -203,5 +204,4 @@ def _do_without(missing: Sequence[Part], supervisor: Supervisor, report: Report)
     for part in missing:
         supervisor.mark_missing(part.name)
     if missing:
-        absent = "; ".join(f"{part.program} is not installed: {part.without}" for part in missing)
-        report(f"session: {absent}. To have it: {how_to_install(missing)}")
+        report(f"session: {absence(missing)}. To have it: {how_to_install(missing)}")

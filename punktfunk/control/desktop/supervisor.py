@@ -184,6 +184,8 @@ class Supervisor:
 
     async def _start(self, part: Part, start: Start) -> None:
         running = Running(part, start)
+        for leftover in start.leftovers:
+            leftover.unlink(missing_ok=True)
         condition = self._conditions[part.name]
         self._logs[part.name].begin(" ".join(start.command))
         condition.running = running
@@ -279,8 +281,8 @@ class Supervisor:
         return [name for name in self._parts if name in fallen]
 
     def _last_words(self, part: Part) -> str:
-        tail = self._logs[part.name].tail
-        return f"; it said: {tail[-LAST_WORDS:]}" if tail else ""
+        lines = self._logs[part.name].tail.splitlines()
+        return f"; it said: {' / '.join(lines[-2:])[-LAST_WORDS:]}" if lines else ""
 
 
 def _ignore(_name: str) -> None:

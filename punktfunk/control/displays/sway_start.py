@@ -42,6 +42,8 @@ def compositor(folder: Path, environment: Mapping[str, str]) -> list[Part]:
                 "WLR_RENDERER": renderer,
             },
             gives=gives,
+            # Sway uses a name of SWAYSOCK only if nothing has it (sway, ipc-server.c, ipc_user_sockaddr).
+            leftovers=[socket, folder / WAYLAND_DISPLAY],
             note=f"drawn by {renderer or 'the GPU'}",
         )
         for renderer in find_renderers()
