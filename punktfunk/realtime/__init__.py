@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from punktfunk.realtime.audio import AudioLink as AudioLink
+    from punktfunk.realtime.capture.live import LiveSound as LiveSound
     from punktfunk.realtime.carrying import UnitTaker as UnitTaker
     from punktfunk.realtime.carrying import feed_units as feed_units
     from punktfunk.realtime.ciphers import Cipher as Cipher
@@ -39,8 +40,10 @@ if TYPE_CHECKING:
     from punktfunk.realtime.kernels.seal_choice import runnable_seals as runnable_seals
     from punktfunk.realtime.kernels.seal_choice import seal_choice as seal_choice
     from punktfunk.realtime.pipeline import Pipeline as Pipeline
+    from punktfunk.realtime.pipewire.defaults import change_default as change_default
     from punktfunk.realtime.present.cadence import DisplayCadence as DisplayCadence
     from punktfunk.realtime.present.jitter import JitterBuffer as JitterBuffer
+    from punktfunk.realtime.present.ring_speaker import RingSpeaker as RingSpeaker
     from punktfunk.realtime.present.sound import SoundPacket as SoundPacket
     from punktfunk.realtime.present.sound import SoundPlayer as SoundPlayer
     from punktfunk.realtime.present.stages import StageRecorder as StageRecorder
@@ -57,6 +60,8 @@ if TYPE_CHECKING:
     from punktfunk.realtime.send.sinks import SentFrame as SentFrame
     from punktfunk.realtime.sound_maker import MadeSound as MadeSound
     from punktfunk.realtime.sound_maker import SoundMaker as SoundMaker
+    from punktfunk.realtime.sound_node import NodeState as NodeState
+    from punktfunk.realtime.sound_node import SoundNode as SoundNode
     from punktfunk.realtime.thread import Placement as Placement
     from punktfunk.realtime.thread import prefer as prefer
     from punktfunk.realtime.thread import prepare_process as prepare_process
@@ -99,8 +104,10 @@ __all__ = [
     "FrameRow",
     "FrameTimes",
     "JitterBuffer",
+    "LiveSound",
     "MadeSound",
     "NativeSender",
+    "NodeState",
     "Pipeline",
     "Placement",
     "PlainReader",
@@ -111,9 +118,11 @@ __all__ = [
     "Recorder",
     "Refusal",
     "RingRun",
+    "RingSpeaker",
     "SendTrial",
     "SentFrame",
     "SoundMaker",
+    "SoundNode",
     "SoundPacket",
     "SoundPlayer",
     "StageRecorder",
@@ -130,6 +139,7 @@ __all__ = [
     "aligned_rows",
     "cache_problems",
     "can_stream",
+    "change_default",
     "check_name",
     "check_variant",
     "compile_in_child",
@@ -170,6 +180,11 @@ __all__ = [
 ]
 
 _HOMES = {
+    "change_default": "pipewire.defaults",
+    "SoundNode": "sound_node",
+    "RingSpeaker": "present.ring_speaker",
+    "NodeState": "sound_node",
+    "LiveSound": "capture.live",
     "read_recording": "recorded",
     "RecordedPicture": "recorded",
     "Quad": "recorded",

@@ -13,12 +13,15 @@ import time
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from punktfunk.errors import PipelineFailed
 from punktfunk.plan import AudioPlan, RealtimePlan
 from punktfunk.realtime.thread import Failures, Placement, Worker, join_all, open_bells, promote
-from punktfunk.wire.gamestream.audio import AudioPacketizer
+from punktfunk.wire.gamestream.audio import SAMPLE_RATE_HZ, AudioPacketizer
 
 if TYPE_CHECKING:
+    from punktfunk.realtime.capture.live import LiveSound
     from punktfunk.realtime.capture.sound import Sound
     from punktfunk.realtime.encode.opus import OpusEncoder
 
@@ -66,11 +69,13 @@ class AudioLink:
     """The audio of one session. Sends to nobody until ``set_destination``; ``socket_fd`` stays the caller's.
 
     Every method is called by control, from one thread at a time. ``event_fd`` becomes readable when the
-    thread failed; it is closed by ``stop``.
+    thread failed; it is closed by ``stop``. ``live`` is where the sound of a desktop comes from; None: what
+    the plan names.
     """
 
-    def __init__(self, plan: AudioPlan, socket_fd: int) -> None:
+    def __init__(self, plan: AudioPlan, socket_fd: int, live: "LiveSound | None" = None) -> None:
         self._plan = plan
+        self._live = live
         self._socket = socket.socket(fileno=os.dup(socket_fd))
         self._stop = threading.Event()
         self._destination: tuple[tuple[Any, ...], Marks] | None = None  # written by control, read by pf-audio
@@ -89,6 +94,7 @@ class AudioLink:
             "audio_datagrams": 0,
             "audio_send_errors": 0,
             "audio_restarts": 0,
+            "audio_filled": 0,
         }
         self._stopped = False
 
@@ -109,7 +115,8 @@ class AudioLink:
         self._encoder = OpusEncoder(
             plan.channel_count, high_quality=plan.high_quality, packet_duration_ms=plan.packet_duration_ms
         )
-        self._sound = open_sound(plan)
+        if self._live is None:
+            self._sound = open_sound(plan)
         self._worker.start()
         self._placement = promote("pf-audio", self._worker.native_id, RealtimePlan(None, AUDIO_PRIORITY))
 
@@ -136,7 +143,10 @@ class AudioLink:
         os.eventfd_write(self._wake_fd, 1)
 
     def counters(self) -> dict[str, int]:
-        """Packets encoded, datagrams handed to the kernel, datagrams refused by it, cadences begun anew."""
+        """Packets encoded, datagrams handed to the kernel, datagrams refused by it, cadences begun anew.
+
+        ``audio_filled`` packets hold silence, as no samples came from the desktop.
+        """
         return dict(self._counters)
 
     def placement(self) -> Placement | None:
@@ -149,10 +159,13 @@ class AudioLink:
 
     def _run(self) -> None:
         assert self._encoder is not None
-        assert self._sound is not None
         plan = self._plan
         packetizer = AudioPacketizer(plan.packet_duration_ms, plan.encryption_key, plan.encryption_iv_id)
         self._wait_for_destination()
+        if self._live is not None:
+            self._send_live(self._live, packetizer)
+            return
+        assert self._sound is not None
         cadence = Cadence(plan.packet_duration_ms * 1_000_000, time.monotonic_ns())
         while not self._stop.is_set():
             wait_ns = cadence.wait_ns(time.monotonic_ns())
@@ -163,6 +176,18 @@ class AudioLink:
             self._counters["audio_packets"] += 1
             cadence.advance(time.monotonic_ns())
             self._counters["audio_restarts"] = cadence.restart_count
+
+    def _send_live(self, live: "LiveSound", packetizer: AudioPacketizer) -> None:
+        """Send what a desktop plays: the packets come when its samples do."""
+        assert self._encoder is not None
+        count = SAMPLE_RATE_HZ * self._plan.packet_duration_ms // 1000
+        while not self._stop.is_set():
+            taken = live.take(count)
+            samples = taken.samples.astype(np.int16, copy=False)
+            for datagram in packetizer.datagrams(self._encoder.encode(samples)):
+                self._send(datagram)
+            self._counters["audio_packets"] += 1
+            self._counters["audio_filled"] = live.filled_count
 
     def _wait_for_destination(self) -> None:
         poll = select.poll()

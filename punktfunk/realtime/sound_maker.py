@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
+from itertools import count
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -22,9 +23,12 @@ from punktfunk.realtime.clock import realtime_offset_ns
 from punktfunk.realtime.thread import Failures, Placement, Worker, join_all, open_bells, promote
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from punktfunk.realtime.capture.cycle import Cycle
+    from punktfunk.realtime.capture.live import LiveSound
     from punktfunk.realtime.encode.opus_native import NativeOpusEncoder
 
 QUEUE_PACKETS: Final = 40
@@ -46,10 +50,14 @@ class MadeSound(NamedTuple):
 
 
 class SoundMaker:
-    """The sound of one session. Every method is called by control, from one thread at a time."""
+    """The sound of one session. Every method is called by control, from one thread at a time.
 
-    def __init__(self, plan: NativeAudioPlan) -> None:
+    ``live`` is where the sound of a desktop comes from; None: what the plan names.
+    """
+
+    def __init__(self, plan: NativeAudioPlan, live: "LiveSound | None" = None) -> None:
         self._plan = plan
+        self._live = live
         self._frame_ns = plan.frame_us * 1000
         self._stop = threading.Event()
         # ``event_fd`` is readable when packets wait or the thread has failed, until ``take``.
@@ -60,7 +68,13 @@ class SoundMaker:
         self._placement: Placement | None = None
         self._encoder: NativeOpusEncoder | None = None
         self._cycle: Cycle | None = None
-        self._counters = {"sound_packets": 0, "sound_dropped": 0, "sound_oversize": 0, "sound_restarts": 0}
+        self._counters = {
+            "sound_packets": 0,
+            "sound_dropped": 0,
+            "sound_oversize": 0,
+            "sound_restarts": 0,
+            "sound_filled": 0,
+        }
         self._stopped = False
 
     def start(self) -> None:
@@ -72,7 +86,8 @@ class SoundMaker:
             from punktfunk.realtime.encode.opus_native import NativeOpusEncoder
 
             self._encoder = NativeOpusEncoder(plan)
-        self._cycle = Cycle(plan.source, plan.channel_count, plan.rate_hz, plan.bits)
+        if self._live is None:
+            self._cycle = Cycle(plan.source, plan.channel_count, plan.rate_hz, plan.bits)
         self._worker.start()
         self._placement = promote("pf-sound", self._worker.native_id, RealtimePlan(None, AUDIO_PRIORITY))
 
@@ -103,7 +118,10 @@ class SoundMaker:
         return taken
 
     def counters(self) -> dict[str, int]:
-        """Packets made, dropped as control did not come, too large for a datagram; cadences begun anew."""
+        """Packets made, dropped as control did not come, too large for a datagram; cadences begun anew.
+
+        ``sound_filled`` packets hold silence, as no samples came from the desktop.
+        """
         return dict(self._counters)
 
     def placement(self) -> Placement | None:
@@ -119,23 +137,46 @@ class SoundMaker:
             os.eventfd_write(self.event_fd, 1)
 
     def _run(self) -> None:
+        if self._live is not None:
+            self._make_live(self._live)
+        else:
+            self._make_cycles()
+
+    def _counts(self) -> "Iterator[int]":
+        """Tell each frame's samples. Frames of 44.1 kHz have no whole number: the count of all so far has."""
+        plan, begin = self._plan, 0
+        for made_count in count(1):
+            end = made_count * plan.frame_us * plan.rate_hz // 1_000_000
+            yield end - begin
+            begin = end
+
+    def _make_live(self, live: "LiveSound") -> None:
+        """Make packets of what a desktop plays, when it does."""
+        first, quiet_ns, counts = True, 0, self._counts()
+        while not self._stop.is_set():
+            taken = live.take(next(counts))
+            self._counters["sound_filled"] = live.filled_count
+            quiet_ns = 0 if taken.samples.any() else quiet_ns + self._frame_ns
+            ends = quiet_ns + self._frame_ns > QUIET_NS
+            if quiet_ns <= QUIET_NS:
+                self._make(taken.samples, taken.captured_ns, is_first=first, ends=ends)
+            first = ends
+
+    def _make_cycles(self) -> None:
+        """Make packets of what repeats itself, by the clock."""
         assert self._cycle is not None
-        plan, cadence = self._plan, Cadence(self._frame_ns, time.monotonic_ns())
-        first, quiet_ns, made_count, restart_count = True, 0, 0, 0
+        cadence, counts = Cadence(self._frame_ns, time.monotonic_ns()), self._counts()
+        first, quiet_ns, restart_count = True, 0, 0
         while not self._stop.is_set():
             wait_ns = cadence.wait_ns(time.monotonic_ns())
             if wait_ns > 0:
                 time.sleep(wait_ns / 1e9)
-            # Frames of 44.1 kHz have no whole number of samples: the count of all so far has.
-            begin = made_count * plan.frame_us * plan.rate_hz // 1_000_000
-            made_count += 1
-            end = made_count * plan.frame_us * plan.rate_hz // 1_000_000
-            samples = self._cycle.take(end - begin)
+            samples = self._cycle.take(next(counts))
             quiet_ns = 0 if samples.any() else quiet_ns + self._frame_ns
+            ends = quiet_ns + self._frame_ns > QUIET_NS  # frames of 3 ms never make exactly a second
             if quiet_ns <= QUIET_NS:
-                due_ns = cadence.due_ns
-                self._make(samples, due_ns - self._frame_ns, is_first=first, ends=quiet_ns == QUIET_NS)
-            first = quiet_ns >= QUIET_NS
+                self._make(samples, cadence.due_ns - self._frame_ns, is_first=first, ends=ends)
+            first = ends
             if first and self._cycle.is_quiet:
                 self._wait_for_stop()
             cadence.advance(time.monotonic_ns())

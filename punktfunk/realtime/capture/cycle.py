@@ -19,7 +19,7 @@ class Cycle:
 
     def __init__(self, source: AudioSource, channel_count: int, rate_hz: int, bits: int) -> None:
         length = rate_hz // CYCLES_PER_S
-        self.is_quiet = source is AudioSource.SILENCE
+        self.is_quiet = source is not AudioSource.TONE
         self._position = 0
         kind = np.int16 if bits == 16 else np.int32
         if self.is_quiet:
