@@ -66,14 +66,18 @@ def parse_monitors(data: bytes) -> list[Monitor]:
 
 def _monitor(item: object) -> Monitor:
     match item:
-        case {"name": str(name), "width": int(width), "height": int(height), "refreshRate": float() | int()}:
+        case {
+            "name": str(name),
+            "width": int(width),
+            "height": int(height),
+            "refreshRate": float() | int() as hertz,
+            **fields,
+        }:
             pass
         case _:
             raise RemoteProtocolError("Hyprland answered with a monitor without name or mode")
-    fields: dict[str, Any] = item
     mode = None
     if fields.get("disabled") is not True:
-        hertz = fields["refreshRate"]
         # "not (a < b)" also refuses what is no number at all.
         if not (0 < width <= LONGEST_EDGE_PX and 0 < height <= LONGEST_EDGE_PX and 0 < hertz < FASTEST_HERTZ):
             raise RemoteProtocolError(f"Hyprland answered with a mode of {width}x{height}@{hertz}")
