@@ -45,9 +45,12 @@ detect_system() { # sets FAMILY to debian, fedora, arch or other, and SYSTEM to 
 packages_for() { # $1: serve or test; prints this family's package names
     local names
     case $FAMILY in
-        debian) names="python3 python3-venv sway foot xkb-data libxkbcommon0 fonts-dejavu-core dbus" ;;
-        fedora) names="python3 sway foot xkeyboard-config libxkbcommon dejavu-sans-mono-fonts dbus-daemon util-linux" ;;
-        arch) names="python sway foot xkeyboard-config libxkbcommon ttf-dejavu dbus" ;;
+        debian)
+            names="python3 python3-venv sway foot xkb-data libxkbcommon0 fonts-dejavu-core dbus"
+            names="$names pipewire pipewire-bin wireplumber"
+            ;;
+        fedora) names="python3 sway foot xkeyboard-config libxkbcommon dejavu-sans-mono-fonts dbus-daemon util-linux pipewire wireplumber" ;;
+        arch) names="python sway foot xkeyboard-config libxkbcommon ttf-dejavu dbus pipewire wireplumber" ;;
         other) return ;;
     esac
     if [[ $1 == test ]]; then

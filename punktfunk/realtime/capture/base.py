@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from punktfunk.errors import EnvironmentProblem, LocalProtocolError
+from punktfunk.errors import LocalProtocolError
 from punktfunk.plan import FrameSource, PipeWireSource, PreparedSource, TestcardSource
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from punktfunk.realtime.capture.cursor import Patch
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +21,13 @@ class CapturedFrame:
     pixels       (height, width) uint32, each 0xXXRRGGBB as a number: BGRx in memory on little-endian machines
     captured_ns  CLOCK_MONOTONIC when the picture was taken
     release      gives the memory back to its owner; to be called exactly once
+    patch        pixels to be laid over the picture, such as a pointer that the source sends apart
     """
 
     pixels: "NDArray[np.uint32]"
     captured_ns: int
     release: Callable[[], None]
+    patch: "Patch | None" = None
 
 
 class Capture(Protocol):
@@ -42,9 +46,12 @@ class Capture(Protocol):
         """Give everything back. Harmless when ``open`` failed or never ran."""
 
 
-def open_capture(source: FrameSource) -> Capture:
-    """Connect to a source; the caller closes the capture. EnvironmentProblem where it cannot be."""
-    capture = _capture_of(source)
+def open_capture(source: FrameSource, announce: Callable[[str], None] = lambda _note: None) -> Capture:
+    """Connect to a source; the caller closes the capture. EnvironmentProblem where it cannot be.
+
+    ``announce`` is told, by the thread that captures, what the user should know of the way pictures take.
+    """
+    capture = _capture_of(source, announce)
     try:
         capture.open()
     except BaseException:
@@ -53,7 +60,7 @@ def open_capture(source: FrameSource) -> Capture:
     return capture
 
 
-def _capture_of(source: FrameSource) -> Capture:
+def _capture_of(source: FrameSource, announce: Callable[[str], None]) -> Capture:
     if isinstance(source, TestcardSource):
         from punktfunk.realtime.capture.testcard import TestcardCapture
 
@@ -61,7 +68,9 @@ def _capture_of(source: FrameSource) -> Capture:
     if isinstance(source, PreparedSource):
         raise LocalProtocolError("prepared units are sent as they are: there is no picture to capture")
     if isinstance(source, PipeWireSource):
-        raise EnvironmentProblem("this version captures no PipeWire nodes")
+        from punktfunk.realtime.capture.pipewire import PipeWireCapture
+
+        return PipeWireCapture(source, announce)
     from punktfunk.realtime.capture.wayland import WaylandCapture
 
     return WaylandCapture(source)

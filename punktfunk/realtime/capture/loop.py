@@ -1,6 +1,7 @@
 """The body of pf-capture: pictures of the source, converted straight into the encoder's planes."""
 
 import threading
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WAIT_NS: Final = 500_000_000
+MAXIMUM_NOTES: Final = 16
 
 
 class CaptureLoop:
@@ -31,11 +33,12 @@ class CaptureLoop:
         mode = plan.source.mode
         self._shape = (mode.height_px, mode.width_px)
         self._fitted: NDArray[np.uint32] | None = None
+        self._notes: deque[str] = deque(maxlen=MAXIMUM_NOTES)
         self._counters = {"captured_frames": 0, "misfit_frames": 0}
 
     def run(self) -> None:
         """Capture until told to end; EnvironmentProblem when the source is gone."""
-        capture = open_capture(self._plan.source)
+        capture = open_capture(self._plan.source, self._notes.append)
         try:
             while not self._ended.is_set():
                 frame = capture.next(WAIT_NS, self._wake_fd)
@@ -49,10 +52,19 @@ class CaptureLoop:
         """Pictures captured, and those of another size than the stream's."""
         return dict(self._counters)
 
+    def notes(self) -> list[str]:
+        """Tell, once each, what the user should know of the way pictures take."""
+        told = []
+        while self._notes:
+            told.append(self._notes.popleft())
+        return told
+
     def _offer(self, frame: CapturedFrame) -> None:
         picture = self._latest.writable()
         try:
             self._converter.convert(self._fit(frame.pixels), picture)
+            if frame.patch is not None and frame.pixels.shape == self._shape:
+                self._converter.lay(frame.patch, picture)
         finally:
             frame.release()
         picture.captured_ns = frame.captured_ns
