@@ -178,9 +178,6 @@ class Settings(_Frozen):
         default="auto",
         description="encrypt video and sound as the client wishes, or refuse clients without, or never",
     )
-    session_takeover: Flag = Field(
-        default=True, description="a paired client may take over a session that another one left"
-    )
     resume_timeout_s: Whole = Field(
         default=600, ge=10, le=86400, description="seconds that an app whose client left waits for its return"
     )

@@ -1,10 +1,13 @@
 """What the settings mean for the parts of the host that know no settings."""
 
 import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from punktfunk.control.apps import AppSpec, PrepStep
-from punktfunk.control.displays.base import DisplayOptions
+from punktfunk.control.displays.base import DisplayBackend, DisplayOptions
+from punktfunk.control.displays.choice import choose_backend
 from punktfunk.plan import AudioSource
 
 if TYPE_CHECKING:
@@ -37,6 +40,19 @@ def display_options(settings: "Settings") -> DisplayOptions:
         scale=settings.display_scale,
         position=settings.display_position,
         limit=settings.display_limit,
+    )
+
+
+async def chosen_backend(
+    settings: "Settings", runtime_folder: Path, environment: Mapping[str, str] | None = None
+) -> tuple[DisplayBackend, str]:
+    """Pick the display backend that the settings mean, and say why; see ``choose_backend``."""
+    return await choose_backend(
+        settings.display,
+        runtime_folder,
+        display_options(settings),
+        environment,
+        testcard_noise=settings.testcard == "noise",
     )
 
 

@@ -22,9 +22,8 @@ import trio
 from punktfunk import __version__, paths
 from punktfunk.control.admin import AdminDesk, serve_admin
 from punktfunk.control.apps import Catalogue, end_leftovers, load_catalogue
-from punktfunk.control.chosen import app_spec, display_options, sending_cpu, sound
+from punktfunk.control.chosen import app_spec, chosen_backend, sending_cpu, sound
 from punktfunk.control.discovery import GAMESTREAM, Service, announced
-from punktfunk.control.displays.choice import choose_backend
 from punktfunk.control.displays.reclaim import reclaim
 from punktfunk.control.encoders import choose_encoders
 from punktfunk.control.flight_log import FlightLog
@@ -48,6 +47,7 @@ from punktfunk.control.native.door import NativeDoor, open_door
 from punktfunk.control.native.opening import begin_sessions
 from punktfunk.control.native.service import NativeService
 from punktfunk.control.native.verbs import switched_off
+from punktfunk.control.occupancy import Occupancy
 from punktfunk.control.pairing_prompt import PairingAnnouncer, read_pins
 from punktfunk.control.problems import first_leaf
 from punktfunk.control.readiness import Readiness
@@ -129,6 +129,7 @@ class _Host:
         self._backend: DisplayBackend | None = None
         self._native: NativeService | None = None
         self._flights = FlightLog()
+        self._occupancy = Occupancy(settings.second_client, settings.display_limit)
 
     # -- admin.AdminHost
 
@@ -157,9 +158,9 @@ class _Host:
     async def client_removed(self, client: PairedClient) -> None:
         """End the stream of a client that is no longer paired, or whose time is over."""
         await trio.lowlevel.checkpoint()
-        stream = self._sessions.stream if self._sessions is not None else None
-        if stream is not None and stream.peer.fingerprint == client.fingerprint:
-            stream.end("the client is not paired any more", termination_code=TerminationCode.GRACEFUL)
+        for stream in self._sessions.streams if self._sessions is not None else ():
+            if stream.peer.fingerprint == client.fingerprint:
+                stream.end("the client is not paired any more", termination_code=TerminationCode.GRACEFUL)
 
     # -- life
 
@@ -181,12 +182,7 @@ class _Host:
                 sockets = [stack.enter_context(bound_sockets(self._bind, p)) for p in self._udp_ports()]
                 tcp = [stack.enter_context(_listening(self._bind, p)) for p in self._tcp_ports()]
                 quic = [stack.enter_context(bound_sockets(self._bind, p)) for p in self._native_ports()]
-                self._backend, reason = await choose_backend(
-                    settings.display,
-                    runtime,
-                    display_options(settings),
-                    testcard_noise=settings.testcard == "noise",
-                )
+                self._backend, reason = await chosen_backend(settings, runtime)
                 self._announce_start(reason)
                 nursery = await stack.enter_async_context(_quiet_nursery())
                 await self._open_listeners(nursery, state, service := self._service(state), tcp)
@@ -270,7 +266,7 @@ class _Host:
         if self._native is not None:
             begin_sessions(
                 *(nursery, self._native, settings, self._backend, state.catalogue, encoders, realtime),
-                *(report, self._flights),
+                *(report, self._flights, self._occupancy),
             )
         if settings.gamestream:
             await self._begin_gamestream(nursery, state, service, sockets, tcp[2], encoders, realtime)
@@ -297,12 +293,8 @@ class _Host:
             encryption=settings.encryption,
             realtime=realtime,
         )
-        rules = SessionRules(
-            offer=offer,
-            sound=sound(settings.audio, self._backend.name),
-            ports=MediaPorts(settings.port + 9, settings.port + 10, settings.port + 11),
-            takeover=settings.session_takeover,
-        )
+        ports = MediaPorts(settings.port + 9, settings.port + 10, settings.port + 11)
+        rules = SessionRules(offer, sound(settings.audio, self._backend.name), ports)
         means = Means(
             backend=self._backend,
             planes=await open_planes(nursery, sockets, self._flights),
@@ -310,6 +302,8 @@ class _Host:
             resume_timeout_s=settings.resume_timeout_s,
             log_folder=settings.state,
             report=report,
+            linger_s=settings.linger_s,
+            occupancy=self._occupancy,
         )
         sessions = Sessions(state.catalogue, rules, means)
         nursery.start_soon(sessions.serve)

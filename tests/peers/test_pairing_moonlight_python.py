@@ -46,8 +46,10 @@ class Host:
 
     https_port = 0
 
-    def server_info(self, local_address, *, paired):
-        return ServerInfo("desk", "an-id", 1, self.https_port, local_address, CodecMode.H264, paired=paired)
+    def server_info(self, local_address, *, client):
+        return ServerInfo(
+            "desk", "an-id", 1, self.https_port, local_address, CodecMode.H264, paired=client is not None
+        )
 
     def apps(self):
         return [AppEntry(1, "Desktop"), AppEntry(2, "Chess")]

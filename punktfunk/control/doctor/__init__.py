@@ -10,7 +10,7 @@ import trio
 
 from punktfunk import paths, realtime
 from punktfunk.config import Settings
-from punktfunk.control.displays.choice import choose_backend
+from punktfunk.control.chosen import chosen_backend
 from punktfunk.control.doctor.finding import Finding, Status, run_command
 from punktfunk.control.doctor.firewall import examine_firewall
 from punktfunk.control.doctor.machine import examine_kernels, examine_realtime
@@ -67,7 +67,7 @@ def can_stream(findings: Iterable[Finding]) -> bool:
 
 def _display(settings: Settings) -> list[Finding]:
     async def choose() -> tuple[str, str, str]:
-        backend, reason = await choose_backend(settings.display, paths.runtime_folder(settings.state))
+        backend, reason = await chosen_backend(settings, paths.runtime_folder(settings.state))
         return backend.name, reason, (await backend.probe()).version
 
     try:

@@ -160,7 +160,8 @@ class ControlPlane:
     def _disconnected(self, link: _Link, event: Disconnected) -> None:
         stream = self._peers.pop((link, event.peer), None)
         if stream is not None and stream.is_joined(link.endpoint, event.peer):
-            stream.end(_FAREWELLS.get(event.reason, "the control connection ended"))
+            dropped = event.reason is Reason.TIMEOUT
+            stream.end(_FAREWELLS.get(event.reason, "the control connection ended"), dropped=dropped)
 
     def _drop(self, link: _Link, peer: PeerId) -> None:
         del self._peers[link, peer]

@@ -44,8 +44,8 @@ class HostView(Protocol):
     Calls are cancelled when the client hangs up meanwhile. Addresses are numeric, without zone.
     """
 
-    def server_info(self, local_address: str, *, paired: bool) -> ServerInfo:
-        """Describe the host to one client; the real MAC address only if ``paired``."""
+    def server_info(self, local_address: str, *, client: PairedClient | None) -> ServerInfo:
+        """Describe the host to one client; the real MAC address only to a paired one."""
 
     def apps(self) -> Sequence[AppEntry]:
         """List the apps."""
@@ -152,8 +152,7 @@ def _add_lists(app: QuartTrio, host: HostView, book: ClientBook) -> None:
     @app.get("/serverinfo")
     async def serverinfo() -> Response:
         await trio.lowlevel.checkpoint()
-        paired = _client(book) is not None
-        return _xml(build_serverinfo(host.server_info(_link().local_address, paired=paired)))
+        return _xml(build_serverinfo(host.server_info(_link().local_address, client=_client(book))))
 
     @app.get("/applist")
     async def applist() -> Response:

@@ -9,7 +9,8 @@ the moment that a run begins to end it takes no new stream. Who may begin and en
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import trio
@@ -19,6 +20,7 @@ from punktfunk.control.displays.base import DisplayBackend, VirtualOutput, find_
 from punktfunk.control.displays.spawned import SpawnedSway
 from punktfunk.control.gamestream.stream import Stream
 from punktfunk.control.gamestream.streaming import Planes, run_stream
+from punktfunk.control.occupancy import Occupancy, Shown, Streaming
 from punktfunk.control.problems import first_leaf, worded
 from punktfunk.errors import PunktfunkError
 from punktfunk.plan import Mode, RealtimePlan
@@ -39,7 +41,10 @@ class LaunchRefused(PunktfunkError):
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What every run of the host uses."""
+    """What every run of the host uses.
+
+    resume_timeout_s   how long a run waits for a client that left; ``linger_s`` for one that dropped
+    """
 
     backend: DisplayBackend
     planes: Planes
@@ -47,14 +52,18 @@ class Means:
     resume_timeout_s: float
     log_folder: Path
     report: Report
+    linger_s: float | None = None
+    occupancy: Occupancy = field(default_factory=Occupancy)
 
 
 class Run:
     """One app on its display. Events: ``started`` (both are there, or never will be) and ``ended`` (gone)."""
 
-    def __init__(self, app: App, owner: str, mode: Mode, means: Means) -> None:
+    def __init__(self, app: App, owner: str, mode: Mode, means: Means, fingerprint: str = "") -> None:
         self.app = app
         self.owner = owner
+        self.fingerprint = fingerprint
+        """Of the client that shows it, or did last."""
         self.stream: Stream | None = None
         """The latest stream; it may have ended."""
         self.started = trio.Event()
@@ -70,17 +79,28 @@ class Run:
         self._mode_unsure = False
         self._stream_done = trio.Event()
         self._stream_done.set()
+        self._waits_s = means.resume_timeout_s
+        self._shown = Shown(
+            app.title,
+            self._waits,
+            lambda: self.close("its place was wanted"),
+            self.ended,
+        )
 
     @property
     def live_stream(self) -> Stream | None:
         """The stream that goes on or is about to start, if any."""
         return None if self.stream is None or self.stream.ended.is_set() else self.stream
 
+    def _waits(self) -> bool:
+        """Tell whether it was streamed and is not any more."""
+        return self.stream is not None and self._stream_done.is_set()
+
     async def hold(self) -> None:
         """Own display and app for as long as the run lasts; failures end the run, never the host."""
         title, means = self.app.title, self._means
         try:
-            with self._scope:
+            with self._scope, means.occupancy.display(self._shown):
                 async with means.backend.create(self._mode, self.owner) as self._output:
                     for note in self._output.notes:
                         means.report(f"display: {note}")
@@ -123,12 +143,24 @@ class Run:
         if self.closing or self._nursery is None or not self._stream_done.is_set():
             raise LaunchRefused(503, f"{self.app.title} ended while the stream was starting.")
         self.stream = stream
-        self._stream_done = trio.Event()
+        self.fingerprint = stream.peer.fingerprint
+        done = self._stream_done = trio.Event()
         self._idle.deadline = math.inf
-        self._nursery.start_soon(self._own_stream, stream, self._stream_done)
+        client = Streaming(
+            stream.peer.fingerprint,
+            stream.peer.name,
+            lambda newcomer: stream.end(
+                f"taken over by {newcomer}", termination_code=TerminationCode.GRACEFUL
+            ),
+            done,
+        )
+        stack = ExitStack()
+        stack.callback(done.set)
+        stack.enter_context(self._means.occupancy.streaming(client))
+        self._nursery.start_soon(self._own_stream, stream, stack)
 
     async def _stay(self, process: trio.Process | None) -> None:
-        report, seconds = self._means.report, self._means.resume_timeout_s
+        report = self._means.report
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             self.started.set()
@@ -139,7 +171,7 @@ class Run:
                 nursery.start_soon(self._end_with_app, process)
             with self._idle:
                 await trio.sleep_forever()
-            report(f"{self.app.title}: nobody came back within {seconds:.0f} s")
+            report(f"{self.app.title}: nobody came back within {self._waits_s:.0f} s")
             self.close("nobody came back")
 
     async def _end_with_app(self, process: trio.Process) -> None:
@@ -147,17 +179,20 @@ class Run:
         self._means.report(f"{self.app.title} ended by itself (status {status})")
         await self.wind_down(f"{self.app.title} ended")
 
-    async def _own_stream(self, stream: Stream, done: trio.Event) -> None:
+    async def _own_stream(self, stream: Stream, counted: ExitStack) -> None:
         means = self._means
-        try:
-            await run_stream(stream, self._change_mode, means.planes, means.realtime, means.report)
-        finally:
-            self._idle.deadline = trio.current_time() + means.resume_timeout_s
-            if stream.failed:
-                # Its display or its threads broke: coming back to them would only break again.
-                means.report(f"{self.app.title}: ended with its stream")
-                self.close(stream.end_reason)
-            done.set()
+        with counted:
+            try:
+                await run_stream(stream, self._change_mode, means.planes, means.realtime, means.report)
+            finally:
+                self._waits_s = means.resume_timeout_s
+                if stream.dropped and means.linger_s is not None:
+                    self._waits_s = means.linger_s
+                self._idle.deadline = trio.current_time() + self._waits_s
+                if stream.failed:
+                    # Its display or its threads broke: coming back to them would only break again.
+                    means.report(f"{self.app.title}: ended with its stream")
+                    self.close(stream.end_reason)
 
     async def _change_mode(self, mode: Mode) -> VirtualOutput:
         assert self._output is not None

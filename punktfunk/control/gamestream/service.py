@@ -49,8 +49,8 @@ class GameStreamService:
         self.sessions: Sessions | None = None
         self.codec_modes = CodecMode.H264
 
-    def server_info(self, local_address: str, *, paired: bool) -> ServerInfo:
-        """Describe the host to one client."""
+    def server_info(self, local_address: str, *, client: PairedClient | None) -> ServerInfo:
+        """Describe the host to one client; None is somebody unknown."""
         sessions = self.sessions
         return ServerInfo(
             hostname=self._facts.name,
@@ -59,9 +59,9 @@ class GameStreamService:
             https_port=self._facts.https_port,
             local_address=local_address,
             codec_modes=self.codec_modes,
-            paired=paired,
-            mac=mac_address(local_address) if paired else NO_MAC,
-            current_app_id=sessions.current_app_id if sessions is not None else 0,
+            paired=client is not None,
+            mac=mac_address(local_address) if client is not None else NO_MAC,
+            current_app_id=sessions.app_id_for(client.fingerprint if client else None) if sessions else 0,
         )
 
     def apps(self) -> Sequence[AppEntry]:

@@ -113,6 +113,7 @@ class Stream:
         self.end_reason = ""
         self.end_message: int | None = None
         self.failed = False
+        self.dropped = False  # it ended because its client fell silent
         self.request_idr: Callable[[], None] = do_nothing
         self.video: Pipeline | None = None
         self._offer = offer
@@ -121,10 +122,11 @@ class Stream:
         self._token = secrets.token_hex(8).upper()
         self._machine = RtspMachine(self._token)
 
-    def end(self, reason: str, *, termination_code: int | None = None) -> None:
+    def end(self, reason: str, *, termination_code: int | None = None, dropped: bool = False) -> None:
         """End the stream; the first reason counts. ``termination_code`` is what the client is told."""
         if not self.ended.is_set():
             self.end_reason = reason
+            self.dropped = dropped
             self.end_message = termination_code
             self.ended.set()
 

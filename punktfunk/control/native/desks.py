@@ -9,8 +9,8 @@ connection that drops costs nobody their game. Who may come in at all: ``admissi
 
 import logging
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,7 @@ import trio
 from punktfunk.control.apps import App, Catalogue, run_app
 from punktfunk.control.displays.base import DisplayBackend, VirtualOutput
 from punktfunk.control.gamestream.runs import furnished
+from punktfunk.control.occupancy import Occupancy, Shown
 from punktfunk.control.problems import first_leaf, worded
 from punktfunk.errors import EnvironmentProblem, PunktfunkError
 from punktfunk.plan import Mode
@@ -35,13 +36,18 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class DeskMeans:
-    """What every desk of the host uses."""
+    """What every desk of the host uses.
+
+    linger_s   how long a desk waits for a client that left; ``drop_linger_s`` for one that fell silent
+    """
 
     backend: DisplayBackend
     catalogue: Catalogue
     linger_s: float
     log_folder: Path
     report: Report
+    drop_linger_s: float | None = None
+    occupancy: Occupancy = field(default_factory=Occupancy)
 
 
 class Desk:
@@ -63,6 +69,8 @@ class Desk:
         self._idle = trio.CancelScope()
         self._output: VirtualOutput | None = None
         self._mode_unsure = False
+        self._waits_s = means.linger_s
+        self._shown = Shown(app.title, lambda: self.user is None, self.close, self.ended)
 
     @property
     def output(self) -> VirtualOutput:
@@ -75,7 +83,7 @@ class Desk:
         """Own display and app; failures end the desk, never the host."""
         means = self._means
         try:
-            with self._scope:
+            with self._scope, means.occupancy.display(self._shown):
                 async with means.backend.create(self._mode, self.name) as self._output:
                     for note in self._output.notes:
                         means.report(f"display: {note}")
@@ -106,10 +114,14 @@ class Desk:
         self.user = user
         self._idle.deadline = math.inf
 
-    def release(self) -> None:
-        """Begin to linger: its session is over."""
+    def release(self, *, dropped: bool = False) -> None:
+        """Begin to linger: its session is over, or its client fell silent (``dropped``)."""
         self.user = None
-        self._idle.deadline = trio.current_time() + self._means.linger_s
+        means = self._means
+        self._waits_s = means.linger_s
+        if dropped and means.drop_linger_s is not None:
+            self._waits_s = means.drop_linger_s
+        self._idle.deadline = trio.current_time() + self._waits_s
 
     def close(self) -> None:
         """Begin to end at once."""
@@ -123,7 +135,7 @@ class Desk:
             with self._idle:
                 await trio.sleep_forever()
             self._means.report(
-                f"{self.app.title}: {self.name} did not come back within {self._means.linger_s:.0f} s"
+                f"{self.app.title}: {self.name} did not come back within {self._waits_s:.0f} s"
             )
             nursery.cancel_scope.cancel()
 
@@ -140,7 +152,7 @@ class Desks:
 
     def __init__(self, means: DeskMeans) -> None:
         self.means = means
-        self._desks: dict[str, Desk] = {}
+        self._desks: list[Desk] = []
         self._to_start, self._starting = trio.open_memory_channel[Desk](8)
 
     async def serve(self) -> None:
@@ -151,22 +163,30 @@ class Desks:
 
     def living(self) -> list[Desk]:
         """List desks that are there or begin."""
-        self._desks = {owner: desk for owner, desk in self._desks.items() if not desk.ended.is_set()}
-        return list(self._desks.values())
+        self._desks = [desk for desk in self._desks if not desk.ended.is_set()]
+        return list(self._desks)
 
     def of(self, owner: str) -> Desk | None:
         """Find a client's desk."""
         return next((desk for desk in self.living() if desk.owner == owner), None)
 
     async def take(
-        self, owner: str, name: str, app: App | None, mode: Mode, user: object
+        self,
+        owner: str,
+        name: str,
+        app: App | None,
+        mode: Mode,
+        user: object,
+        *,
+        heir_of: Collection[str] = (),
     ) -> tuple[Desk, bool]:
         """Return the client's desk in this mode for the session ``user``, and whether it was there before.
 
         One that lingers is taken again, unless the client wants another ``app`` (None: whatever runs, else
-        the desktop). EnvironmentProblem if the display cannot be made.
+        the desktop). A client without one is given that of an owner in ``heir_of``, whom it took over.
+        EnvironmentProblem if the display cannot be made.
         """
-        desk = self.of(owner)
+        desk = self.of(owner) or self._inherit(owner, name, app, heir_of)
         if desk is not None and (desk.app_ended.is_set() or app not in (None, desk.app)):
             await self.end(desk)
             desk = None
@@ -183,18 +203,26 @@ class Desks:
                 await self.end(desk)
             else:
                 return desk, True
+        await self.means.occupancy.make_room()
         desk = Desk(owner, name, app or self.means.catalogue.desktop, mode, self.means)
         desk.take(user)
-        self._desks[owner] = desk
+        self._desks.append(desk)
         await self._start(desk)
         return desk, False
 
-    def release(self, desk: Desk, user: object, *, linger: bool) -> None:
+    def _inherit(self, owner: str, name: str, app: App | None, heir_of: Collection[str]) -> Desk | None:
+        for desk in self.living():
+            if desk.owner in heir_of and desk.user is None and app in (None, desk.app):
+                desk.owner, desk.name = owner, name
+                return desk
+        return None
+
+    def release(self, desk: Desk, user: object, *, linger: bool, dropped: bool = False) -> None:
         """End a session's use of a desk, unless another has taken it over already."""
         if desk.user is not user:
             return
         if linger and not desk.app_ended.is_set() and not desk.ended.is_set():
-            desk.release()
+            desk.release(dropped=dropped)
             waiting = [other for other in self.living() if other.user is None]
             for other in waiting[:-MOST_WAITING]:
                 self.means.report(f"{other.app.title} of {other.name}: ended, as too many displays wait")

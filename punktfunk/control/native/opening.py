@@ -15,6 +15,7 @@ from punktfunk.control.native.desks import DeskMeans, Desks
 from punktfunk.control.native.negotiate import NativeOffer
 from punktfunk.control.native.service import NativeService
 from punktfunk.control.native.session import SessionMeans
+from punktfunk.control.occupancy import Occupancy
 from punktfunk.plan import Codec, Pacing, RealtimePlan
 from punktfunk.realtime import prefer, runnable_seals
 from punktfunk.wire.native.capabilities import CompositorKind
@@ -50,6 +51,7 @@ def begin_sessions(
     realtime: RealtimePlan,
     report: Callable[[str], None],
     flights: FlightLog,
+    occupancy: Occupancy,
 ) -> None:
     """Let sessions begin. ``nursery`` owns the displays of all clients."""
     offer = NativeOffer(
@@ -64,7 +66,13 @@ def begin_sessions(
         sound=sound(settings.audio, backend.name),
         pcm=settings.native_pcm,
     )
-    desks = Desks(DeskMeans(backend, catalogue, settings.resume_timeout_s, settings.state, report))
+    desks = Desks(
+        DeskMeans(
+            *(backend, catalogue, settings.resume_timeout_s, settings.state, report),
+            drop_linger_s=settings.linger_s,
+            occupancy=occupancy,
+        )
+    )
     nursery.start_soon(desks.serve)
     nursery.start_soon(trio.to_thread.run_sync, _load_engine)
     nursery.start_soon(_run_first, threading.get_native_id())

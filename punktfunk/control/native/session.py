@@ -148,7 +148,10 @@ class Session:
         finally:
             if (reason := self._connection.closed_reason) is None:
                 self._connection.close(0, "The host has stopped.")
-            self._show.release(linger=linger and self.fingerprint is not None and not is_quit(reason))
+            self._show.release(
+                linger=linger and self.fingerprint is not None and not is_quit(reason),
+                dropped=reason is not None and reason.timed_out,
+            )
             self._means.report(self._describe_end(problem, reason))
             self.done.set()
 

@@ -17,9 +17,11 @@ from punktfunk.control.native.hands import Hands
 from punktfunk.control.native.negotiate import Agreement
 from punktfunk.control.native.probes import Probes
 from punktfunk.control.native.punch import MediaSocket
+from punktfunk.control.native.refusal import TurnedAway
 from punktfunk.control.native.steering import Steering
 from punktfunk.control.native.video import Rebuilt, Video, filler
-from punktfunk.control.native.voice import Voice, launch_outcome, timing_of
+from punktfunk.control.native.voice import Voice, cut_sentence, launch_outcome, timing_of
+from punktfunk.control.occupancy import Occupied, Streaming
 from punktfunk.control.problems import worded
 from punktfunk.control.system.inhibit import inhibited, locked_screen
 from punktfunk.errors import EnvironmentProblem
@@ -68,6 +70,8 @@ class Show:
         self._owner = admitted.fingerprint or f"session {number}"
         self._timed = bool(admitted.hello.video_caps & VideoCap.HOST_TIMING)
         self._built = trio.Event()
+        self._gone = trio.Event()
+        self._heir_of: list[str] = []
         self._steering: Steering | None = None
         self._video: Video | None = None
         self._hands: Hands | None = None
@@ -76,6 +80,18 @@ class Show:
     async def run(self, parts: Parts) -> None:
         """Find the client's socket, make its display, then stream pictures and take input."""
         self._steering, self._video, self._hands = parts.steering, parts.video, parts.hands
+        occupancy, name = self._desks.means.occupancy, self._admitted.name
+        try:
+            self._heir_of = await occupancy.admit(self._owner, name)
+        except Occupied as problem:
+            raise TurnedAway(CloseCode.BUSY, str(problem)) from problem
+        with occupancy.streaming(Streaming(self._owner, name, self._leave, self._gone)):
+            await self._show(parts)
+
+    def _leave(self, newcomer: str) -> None:
+        self._connection.close(CloseCode.SUPERSEDED, cut_sentence(f"{newcomer} has taken over this host."))
+
+    async def _show(self, parts: Parts) -> None:
         video, hello, mode = parts.video, self._admitted.hello, parts.agreement.mode
         async with trio.open_nursery() as nursery:
             await parts.media.find_destination(parts.start.media_port)
@@ -106,10 +122,11 @@ class Show:
         parts.media.followed_by(parts.video.set_destination)
         await parts.video.run(filler(parts.agreement.mode))
 
-    def release(self, *, linger: bool) -> None:
+    def release(self, *, linger: bool, dropped: bool = False) -> None:
         """Let go of the display: it waits for its client, or goes at once."""
         if self.desk is not None:
-            self._desks.release(self.desk, self._admitted, linger=linger)
+            self._desks.release(self.desk, self._admitted, linger=linger, dropped=dropped)
+        self._gone.set()
 
     def status(self) -> dict[str, Any]:
         """Describe it in values that JSON knows."""
@@ -124,7 +141,7 @@ class Show:
         desks, hello, name = self._desks, self._admitted.hello, self._admitted.name
         app = find_app(desks.means.catalogue, hello.launch_id) if hello.launch_id else None
         # The value of its admission stands for the session: no two sessions share one.
-        desk, adopted = await desks.take(self._owner, name, app, mode, self._admitted)
+        desk, adopted = await desks.take(self._owner, name, app, mode, self._admitted, heir_of=self._heir_of)
         self.desk = desk
         if hello.launch_id:
             title, found = desk.app.title, app is not None

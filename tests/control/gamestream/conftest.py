@@ -33,8 +33,10 @@ class NotedHost:
     calls: list[Any] = field(default_factory=list)
     refusal: Exception | None = None
 
-    def server_info(self, local_address, *, paired):
-        return ServerInfo("desk", "an-id", 47989, 47984, local_address, CodecMode.H264, paired=paired)
+    def server_info(self, local_address, *, client):
+        return ServerInfo(
+            "desk", "an-id", 47989, 47984, local_address, CodecMode.H264, paired=client is not None
+        )
 
     def apps(self):
         return [AppEntry(1, "Desktop"), AppEntry(2, "Chess & <more>")]

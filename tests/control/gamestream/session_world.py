@@ -18,6 +18,7 @@ from punktfunk.control.gamestream.rtsp_server import reply_to
 from punktfunk.control.gamestream.runs import Means
 from punktfunk.control.gamestream.sessions import SessionRules, Sessions
 from punktfunk.control.gamestream.streaming import Planes
+from punktfunk.control.occupancy import Occupancy
 from punktfunk.control.sockets import BoundSocket, bind_udp
 from punktfunk.plan import AudioSource, TestcardSource
 from punktfunk.realtime import Placement
@@ -157,7 +158,9 @@ class World:
         self.backend = FakeBackend(self.noted)
         self.resume_timeout_s = rules.pop("resume_timeout_s", 600)
         offer = replace(OFFER, encryption=rules.pop("encryption", "auto"))
-        self.rules = SessionRules(offer, AudioSource.TONE, PORTS, rules.pop("takeover", True))
+        self.rules = SessionRules(offer, AudioSource.TONE, PORTS)
+        self.linger_s = rules.pop("linger_s", None)
+        self.occupancy = Occupancy(rules.pop("second", "takeover"), rules.pop("limit", 4))
         self.clients = {}
 
     @asynccontextmanager
@@ -170,7 +173,8 @@ class World:
             )
             catalogue = Catalogue([App(DESKTOP, AppSpec("Desktop")), App(GAME, AppSpec("Game", ("game",)))])
             means = Means(
-                self.backend, planes, OFFER.realtime, self.resume_timeout_s, Path("/tmp"), self.lines.append
+                *(self.backend, planes, OFFER.realtime, self.resume_timeout_s, Path("/tmp")),
+                *(self.lines.append, self.linger_s, self.occupancy),
             )
             self.sessions = Sessions(catalogue, self.rules, means)
             self.planes = planes

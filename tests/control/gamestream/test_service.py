@@ -98,10 +98,11 @@ def test_session_urls(address, encrypted, url):
 
 
 class NotedSessions:
-    current_app_id = 7
-
     def __init__(self):
         self.calls, self.refusal = [], None
+
+    def app_id_for(self, _fingerprint):
+        return 7
 
     async def _note(self, *call):
         await trio.lowlevel.checkpoint()
@@ -204,11 +205,11 @@ async def test_a_launch_waits_for_a_short_start(service, autojump_clock):
 
 @pytest.mark.trio
 async def test_server_info_before_and_after(service):
-    before = service.server_info("127.0.0.1", paired=False)
+    before = service.server_info("127.0.0.1", client=None)
     assert (before.current_app_id, before.codec_modes, before.mac) == (0, CodecMode.H264, NO_MAC)
     ready(service)
     service.codec_modes = CodecMode.H264 | CodecMode.HEVC_MAIN
-    after = service.server_info("127.0.0.1", paired=True)
+    after = service.server_info("127.0.0.1", client=CLIENT)
     assert (after.current_app_id, after.codec_modes, after.paired) == (7, service.codec_modes, True)
     assert (after.hostname, after.unique_id, after.http_port, after.https_port) == (
         "desk",

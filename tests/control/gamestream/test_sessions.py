@@ -130,7 +130,7 @@ async def test_resume_takes_over(make_world, autojump_clock, who):
 
 @pytest.mark.trio
 async def test_takeover_can_be_forbidden(make_world, autojump_clock):
-    async with make_world(takeover=False).running() as world:
+    async with make_world(second="refuse").running() as world:
         first = await world.join(await world.launch())
         assert "alice" in await refused(400, world.resume, BOB)
         assert "alice" in await refused(400, world.sessions.cancel, BOB.fingerprint)
