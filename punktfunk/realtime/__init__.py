@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from punktfunk.realtime.audio import AudioLink as AudioLink
     from punktfunk.realtime.capture.live import LiveSound as LiveSound
+    from punktfunk.realtime.capture.prepare import settle_source as settle_source
+    from punktfunk.realtime.capture.pipewire import settle_node as settle_node
+    from punktfunk.realtime.capture.video_format import VideoFormat as VideoFormat
     from punktfunk.realtime.carrying import UnitTaker as UnitTaker
     from punktfunk.realtime.carrying import feed_units as feed_units
     from punktfunk.realtime.ciphers import Cipher as Cipher
@@ -132,6 +135,7 @@ __all__ = [
     "Variant",
     "VariantFile",
     "VideoDecoder",
+    "VideoFormat",
     "VideoReceiver",
     "VideoSender",
     "VoiceEncoder",
@@ -172,6 +176,7 @@ __all__ = [
     "seal_choice",
     "sealing",
     "self_check",
+    "settle_source",
     "shipped_variants",
     "simd_mode",
     "trials",
@@ -180,6 +185,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "settle_source": "capture.prepare",
     "change_default": "pipewire.defaults",
     "SoundNode": "sound_node",
     "RingSpeaker": "present.ring_speaker",
@@ -221,6 +227,7 @@ _HOMES = {
     "Variant": "variants",
     "VariantFile": "workshop.files",
     "VideoDecoder": "decode.loop",
+    "VideoFormat": "capture.video_format",
     "VideoReceiver": "receive.receiver",
     "VideoSender": "send.sender",
     "VoiceEncoder": "encode.voice",
@@ -259,6 +266,7 @@ _HOMES = {
     "seal_choice": "kernels.seal_choice",
     "sealing": "instruments",
     "self_check": "warm",
+    "settle_node": "capture.pipewire",
     "shipped_variants": "workshop.shipped",
     "simd_mode": "warm",
     "trials": "workshop.trials",
