@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from punktfunk.realtime.audio import AudioLink as AudioLink
     from punktfunk.realtime.capture.live import LiveSound as LiveSound
     from punktfunk.realtime.capture.prepare import settle_source as settle_source
-    from punktfunk.realtime.capture.pipewire import settle_node as settle_node
-    from punktfunk.realtime.capture.video_format import VideoFormat as VideoFormat
     from punktfunk.realtime.carrying import UnitTaker as UnitTaker
     from punktfunk.realtime.carrying import feed_units as feed_units
     from punktfunk.realtime.ciphers import Cipher as Cipher
@@ -135,7 +133,6 @@ __all__ = [
     "Variant",
     "VariantFile",
     "VideoDecoder",
-    "VideoFormat",
     "VideoReceiver",
     "VideoSender",
     "VoiceEncoder",
@@ -227,7 +224,6 @@ _HOMES = {
     "Variant": "variants",
     "VariantFile": "workshop.files",
     "VideoDecoder": "decode.loop",
-    "VideoFormat": "capture.video_format",
     "VideoReceiver": "receive.receiver",
     "VideoSender": "send.sender",
     "VoiceEncoder": "encode.voice",
@@ -266,7 +262,6 @@ _HOMES = {
     "seal_choice": "kernels.seal_choice",
     "sealing": "instruments",
     "self_check": "warm",
-    "settle_node": "capture.pipewire",
     "shipped_variants": "workshop.shipped",
     "simd_mode": "warm",
     "trials": "workshop.trials",

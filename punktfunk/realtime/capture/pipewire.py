@@ -260,21 +260,6 @@ class PipeWireCapture:
         )
 
 
-def settle_node(source: PipeWireSource, timeout_ns: int = SETTLE_NS) -> VideoFormat:
-    """Settle a format with a node once, without taking pictures. Blocks; for control's worker threads.
-
-    A compositor that makes a monitor for the cast has made it then, and keeps it while its own session lasts,
-    so its name can be learned before pf-capture connects. EnvironmentProblem where nothing is settled in
-    time.
-    """
-    capture = PipeWireCapture(source)
-    try:
-        capture.open()
-        return capture.settle(timeout_ns)
-    finally:
-        capture.close()
-
-
 def _swapped(pixels: "np.ndarray[Any, np.dtype[np.uint32]]", *, ten_bit: bool) -> Any:
     """Exchange red and blue; a copy."""
     bits, mask = (20, 0x3FF) if ten_bit else (16, 0xFF)
