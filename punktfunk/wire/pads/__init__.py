@@ -1,0 +1,1 @@
+"""What virtual gamepads say to the kernel and what games say to them: bytes and state, no devices."""
