@@ -18,6 +18,7 @@ Undo = Callable[[Journal, Entry], Awaitable[str]]
 UNDOING: Final[dict[str, str]] = {
     "spawned": "punktfunk.control.displays.reclaim:end_session",
     "output": "punktfunk.control.displays.attached:take_away",
+    "gnome-monitors": "punktfunk.control.displays.mutter.desktop:put_back",
     "hyprland": "punktfunk.control.displays.hyprland.layout:take_away",
 }
 """Who undoes an entry of each kind: ``async (journal, entry) -> sentence``. It removes the entry once nothing

@@ -1,0 +1,1 @@
+"""Input by emulated input servers (EIS) through libei: Mutter, gamescope, KWin by its portal."""
