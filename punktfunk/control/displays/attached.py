@@ -8,8 +8,9 @@ from pathlib import Path
 
 import trio
 
-from punktfunk.control.displays.base import Capabilities, DisplayOptions, VirtualOutput
+from punktfunk.control.displays.base import ARRANGEMENTS, Capabilities, DisplayOptions, VirtualOutput
 from punktfunk.control.displays.session_env import ask_environment, wayland_socket
+from punktfunk.control.displays.sway_arrangement import arrange, put_back, region_of, switch_on
 from punktfunk.control.displays.sway_ipc import FIRST_UNPLUG, SwayIpc, connect_sway
 from punktfunk.control.displays.topology import (
     Removal,
@@ -61,7 +62,11 @@ class AttachedSway:
             if version < FIRST_UNPLUG:
                 reason += f"; {cannot_remove(text)}"
             return Capabilities(
-                available=True, reason=reason, version=text, removes_outputs=version >= FIRST_UNPLUG
+                available=True,
+                reason=reason,
+                version=text,
+                removes_outputs=version >= FIRST_UNPLUG,
+                arrangements=ARRANGEMENTS,
             )
         return Capabilities(
             available=False,
@@ -80,13 +85,17 @@ class AttachedSway:
         try:
             async with topology_lock(self._socket_path), connect_sway(self._socket_path) as ipc:
                 entry = await self._add(ipc, entry)
-                shown = await set_mode(ipc, entry.output_name, mode)
+                shown = await set_mode(ipc, entry.output_name, mode, self._options.scale)
+                entry, more = await arrange(ipc, self._journal, entry, self._options)
+                region = region_of(await ipc.outputs(), entry.output_name)
                 inside = await ask_environment(
                     ipc, self._journal.runtime_folder / f"environment-{entry.token}"
                 )
-                await ipc.run(f"focus output {entry.output_name}")
             source = WaylandSource(wayland_socket(inside), entry.output_name, shown)
-            yield VirtualOutput(entry.output_name, shown, source, self.name, inside, self._socket_path, notes)
+            yield VirtualOutput(
+                *(entry.output_name, shown, source, self.name, inside, self._socket_path, (*notes, *more)),
+                region=region,
+            )
         finally:
             # Shielded, with a bound: what could not be removed stays in the journal for the next start.
             with trio.move_on_after(CLEANUP_S, shield=True):
@@ -110,29 +119,35 @@ class AttachedSway:
 
     async def change_mode(self, output: VirtualOutput, mode: Mode) -> VirtualOutput:
         """Give the output another mode; its windows stay."""
-        return await change_sway_mode(output, mode)
+        return await change_sway_mode(output, mode, self._options)
 
 
 async def take_away(journal: Journal, entry: Entry) -> str:
     """Remove the output of a journal entry and forget the entry; return what was done.
 
-    An entry whose compositor cannot be reached but lives is kept, and the sentence says so.
+    Monitors that were off for its sake are switched on first. An entry whose compositor cannot be reached but
+    lives is kept, and the sentence says so.
     """
+    # Another session may have left its monitors to this one meanwhile.
+    entry = next((now for now in journal.entries()[0] if now.token == entry.token), entry)
     if not entry.processes or not is_alive(entry.processes[0]):
         journal.remove(entry.token)
         return f"the sway of output {entry.output_name or '(unnamed)'} is gone, and the output with it"
     try:
         async with topology_lock(entry.socket_path), connect_sway(entry.socket_path) as ipc:
+            lit = await switch_on(ipc, journal, entry) if entry.details else []
             names = [entry.output_name] if entry.output_name else await _unnamed(ipc, entry)
             removed = [await remove_output(ipc, name) for name in names]
+            await put_back(ipc, entry.details, lit)
     except (EnvironmentProblem, RemoteProtocolError) as error:
         if is_alive(entry.processes[0]):
             return f"output {entry.output_name or '(unnamed)'} stays journalled, not removed: {error}"
-        removed, names = [], [entry.output_name]
+        removed, names, lit = [], [entry.output_name], []
     if all(removal is Removal.REMOVED for removal in removed):
         journal.remove(entry.token)
-        return f"removed output {', '.join(names) or '(none was made)'}"
-    journal.write(replace(entry, kind="parked", output_name=names[0]))
+        back = f" and switched {', '.join(lit)} on again" if lit else ""
+        return f"removed output {', '.join(names) or '(none was made)'}{back}"
+    journal.write(replace(entry, kind="parked", output_name=names[0], details={}))
     return f"output {names[0]} was {removed[0].value}: {cannot_remove('')}"
 
 

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import trio
 
-from punktfunk.control.displays.base import Capabilities, DisplayOptions, VirtualOutput
+from punktfunk.control.displays.base import ARRANGEMENTS, Capabilities, DisplayOptions, VirtualOutput
 from punktfunk.control.displays.session_env import ask_environment, wayland_socket
+from punktfunk.control.displays.sway_arrangement import region_of
 from punktfunk.control.displays.sway_config import (
     SPAWNED_OUTPUT,
     build_config,
@@ -78,7 +79,11 @@ class SpawnedSway:
                 reason="sway is not installed",
                 hint='Install the package sway, or set display = "testcard".',
             )
-        return Capabilities(available=True, reason=f"a private session of {path} is started for each stream")
+        return Capabilities(
+            available=True,
+            reason=f"a private session of {path} is started for each stream",
+            arrangements=ARRANGEMENTS,
+        )
 
     @asynccontextmanager
     async def create(self, mode: Mode, identity: str) -> AsyncGenerator[VirtualOutput]:  # noqa: ARG002 - sway names its outputs itself
@@ -87,7 +92,7 @@ class SpawnedSway:
         if not found.available:
             raise EnvironmentProblem(found.reason, hint=found.hint)
         renderers = find_renderers()
-        async with _Session(self._journal, self._command).opened() as session:
+        async with _Session(self._journal, self._command, self._options).opened() as session:
             for renderer in renderers:
                 try:
                     output = await session.start(mode, renderer)
@@ -100,7 +105,7 @@ class SpawnedSway:
 
     async def change_mode(self, output: VirtualOutput, mode: Mode) -> VirtualOutput:
         """Give the session's output another mode; applications stay."""
-        return await change_sway_mode(output, mode)
+        return await change_sway_mode(output, mode, self._options)
 
 
 def session_folder(runtime_folder: Path, token: str) -> Path:
@@ -117,6 +122,7 @@ class _Session:
 
     journal: Journal
     command: tuple[str, ...]
+    options: DisplayOptions
 
     def __post_init__(self) -> None:
         entry = new_entry("spawned")
@@ -169,10 +175,11 @@ class _Session:
         await self._run([*self.command, "-c", str(config)], environment)
         await self._wait_for(Path(self.entry.socket_path), "sway")
         async with connect_sway(self.entry.socket_path) as ipc:
-            shown = await set_mode(ipc, SPAWNED_OUTPUT, mode)
+            shown = await set_mode(ipc, SPAWNED_OUTPUT, mode, self.options.scale)
             _version, text = await ipc.version()
             inside = await ask_environment(ipc, self.folder / "environment")
             await ipc.run(f"focus output {SPAWNED_OUTPUT}")
+            region = region_of(await ipc.outputs(), SPAWNED_OUTPUT)
         return VirtualOutput(
             SPAWNED_OUTPUT,
             shown,
@@ -181,6 +188,7 @@ class _Session:
             {**inside, DISPLAY_VARIABLE: self.entry.token, "XDG_SESSION_TYPE": "wayland"},
             self.entry.socket_path,
             (f"a private session of sway {text}, drawn by {renderer or 'the GPU'}",),
+            region=region,
         )
 
     async def _run(self, command: list[str], environment: dict[str, str]) -> None:

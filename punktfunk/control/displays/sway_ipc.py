@@ -20,6 +20,7 @@ from typing import Any
 
 import trio
 
+from punktfunk.control.displays.base import Region
 from punktfunk.errors import EnvironmentProblem, RemoteProtocolError
 from punktfunk.plan import Mode
 
@@ -42,12 +43,13 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class OutputState:
-    """What sway says of one output; ``mode`` is None while it is disabled."""
+    """What sway says of one output; ``mode`` and ``region`` are None while it is disabled."""
 
     name: str
     active: bool
     focused: bool
     mode: Mode | None
+    region: Region | None = None
 
 
 def build_request(kind: Kind, payload: str = "") -> bytes:
@@ -91,7 +93,11 @@ def _output(item: object) -> OutputState:
             match rest.get("current_mode"):
                 case {"width": int(width), "height": int(height), "refresh": int(refresh)} if active:
                     mode = Mode(width, height, refresh)
-            return OutputState(name, active, rest.get("focused") is True, mode)
+            region = None
+            match rest.get("rect"):
+                case {"x": int(x), "y": int(y), "width": int(width), "height": int(height)} if active:
+                    region = Region(x, y, width, height)
+            return OutputState(name, active, rest.get("focused") is True, mode, region)
     raise RemoteProtocolError("GET_OUTPUTS answered with an output that has no name")
 
 

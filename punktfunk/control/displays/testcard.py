@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import trio
 
-from punktfunk.control.displays.base import Capabilities, VirtualOutput
+from punktfunk.control.displays.base import ARRANGEMENTS, Capabilities, VirtualOutput
 from punktfunk.plan import Mode, TestcardSource
 
 
@@ -23,7 +23,12 @@ class Testcard:
     async def probe(self) -> Capabilities:
         """Work everywhere."""
         await trio.lowlevel.checkpoint()
-        return Capabilities(available=True, reason="the test card needs no compositor", takes_input=False)
+        return Capabilities(
+            available=True,
+            reason="the test card needs no compositor",
+            takes_input=False,
+            arrangements=ARRANGEMENTS,
+        )
 
     @asynccontextmanager
     async def create(self, mode: Mode, identity: str) -> AsyncGenerator[VirtualOutput]:  # noqa: ARG002 - every client gets its own

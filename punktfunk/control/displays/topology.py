@@ -14,7 +14,8 @@ from pathlib import Path
 
 import trio
 
-from punktfunk.control.displays.base import VirtualOutput
+from punktfunk.control.displays.base import DisplayOptions, VirtualOutput
+from punktfunk.control.displays.sway_arrangement import place
 from punktfunk.control.displays.sway_ipc import FIRST_UNPLUG, OutputState, SwayIpc, connect_sway
 from punktfunk.control.system.waiting import wait_until
 from punktfunk.errors import EnvironmentProblem
@@ -57,16 +58,16 @@ async def _flock(handle: int, socket_path: str) -> None:
         ) from error
 
 
-def mode_command(name: str, mode: Mode) -> str:
-    """Word the command that gives an output exactly a mode, unscaled and unrotated."""
+def mode_command(name: str, mode: Mode, scale: float = 1.0) -> str:
+    """Word the command that gives an output exactly a mode, unrotated."""
     hertz = f"{mode.refresh_millihertz / 1000:.3f}"
     size = f"{mode.width_px}x{mode.height_px}"
-    return f"output {name} enable mode --custom {size}@{hertz}Hz scale 1 transform normal"
+    return f"output {name} enable mode --custom {size}@{hertz}Hz scale {scale:g} transform normal"
 
 
-async def set_mode(ipc: SwayIpc, name: str, mode: Mode) -> Mode:
+async def set_mode(ipc: SwayIpc, name: str, mode: Mode, scale: float = 1.0) -> Mode:
     """Set a mode and wait until sway shows it; return what it shows (the refresh may differ by 1 mHz)."""
-    await ipc.run(mode_command(name, mode))
+    await ipc.run(mode_command(name, mode, scale))
     state: OutputState | None = None
     with trio.move_on_after(SETTLE_S):
         while True:
@@ -156,10 +157,11 @@ async def focus_output(output: VirtualOutput) -> None:
         await ipc.run(f"focus output {output.name}")
 
 
-async def change_sway_mode(output: VirtualOutput, mode: Mode) -> VirtualOutput:
+async def change_sway_mode(output: VirtualOutput, mode: Mode, options: DisplayOptions) -> VirtualOutput:
     """Give an output of sway another mode and describe it anew."""
     if output.ipc_socket_path is None or not isinstance(output.source, WaylandSource):
         raise EnvironmentProblem(f"{output.name} is no output of sway")
     async with topology_lock(output.ipc_socket_path), connect_sway(output.ipc_socket_path) as ipc:
-        shown = await set_mode(ipc, output.name, mode)
-    return replace(output, mode=shown, source=replace(output.source, mode=shown))
+        shown = await set_mode(ipc, output.name, mode, options.scale)
+        region = await place(ipc, output.name, options)
+    return replace(output, mode=shown, source=replace(output.source, mode=shown), region=region)
