@@ -20,7 +20,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-from pywayland import ffi, lib
 from pywayland.protocol.ext_image_capture_source_v1 import (
     ExtImageCaptureSourceV1,
     ExtOutputImageCaptureSourceManagerV1,
@@ -31,52 +30,13 @@ from pywayland.protocol.ext_image_copy_capture_v1 import (
     ExtImageCopyCaptureSessionV1,
 )
 from pywayland.protocol.wayland import WlBuffer, WlOutput, WlShm, WlShmPool
-from pywayland.protocol_core import ArgumentType, Resource
-from pywayland.protocol_core.message import Message
-from pywayland.server import Display, EventLoop
+from pywayland.server import Display
+
+sys.path.append(str(Path(__file__).resolve().parents[2]))  # it is run as a program
+
+from wayland_server import offer, serve, take_away
 
 from punktfunk.wire.wayland.wlr_screencopy_unstable_v1 import ZwlrScreencopyFrameV1, ZwlrScreencopyManagerV1
-
-# pywayland 0.4.19 cannot receive requests as a server: it hands libwayland no implementation pointer to find the
-# object by, and reads new ids and objects as a client would. Both are put right here, in this process only.
-KEPT = []
-
-
-def _init(self, client, version=None, new_id=0):
-    from pywayland.dispatcher import Dispatcher
-
-    self.version = version or self.interface.version
-    self.dispatcher = Dispatcher(self.interface.requests, destructor=True)
-    self.client = client
-    self._ptr = lib.wl_resource_create(client, self.interface._ptr, self.version, new_id)
-    self._handle = ffi.new_handle(self)
-    lib.wl_resource_set_dispatcher(
-        self._ptr, lib.dispatcher_func, self._handle, self._handle, lib.resource_destroy_func
-    )
-    KEPT.append(self)
-
-
-def _arguments(self, args):
-    found = []
-    for place, argument in enumerate(self.arguments):
-        value = args[place]
-        kind = argument.argument_type
-        if kind == ArgumentType.Object:
-            resource = ffi.cast("struct wl_resource *", value.o)
-            found.append(
-                ffi.from_handle(lib.wl_resource_get_user_data(resource)) if value.o != ffi.NULL else None
-            )
-        elif kind == ArgumentType.NewId:
-            found.append(value.n)
-        elif kind == ArgumentType.FileDescriptor:
-            found.append(value.h)
-        else:
-            found.append(value.i if kind == ArgumentType.Int else value.u)
-    return found
-
-
-Resource.__init__ = _init
-Message.c_to_arguments = _arguments
 
 
 class Double:
@@ -89,7 +49,6 @@ class Double:
         self.refusals = 0
         self.session = self.waiting = None
         self.damage = [(0, 0, width, height)]
-        self.running = True
         self.globals = []
         self.offer(WlOutput, 4, lambda resource: resource.name("DOUBLE-1"))
         self.offer(WlShm, 1, self.bind_shm)
@@ -100,9 +59,7 @@ class Double:
             self.offer(ZwlrScreencopyManagerV1, 3, self.bind_wlr)
 
     def offer(self, interface, version, bind):
-        made = interface.global_class(self.display, version)
-        made.bind_func = bind
-        self.globals.append(made)
+        self.globals.append(offer(self.display, interface, version, bind))
 
     def bind_shm(self, resource):
         resource.format(0)
@@ -234,26 +191,14 @@ class Double:
         elif word == "stop":
             self.session.stopped()
         elif word == "remove":
-            lib.wl_global_destroy(self.globals[0]._ptr)
+            take_away(self.globals[0])
         elif word == "quit":
-            self.running = False
+            return False
         self.complete()
+        return True
 
     def run(self):
-        loop = self.display.get_event_loop()
-
-        def on_line(_fd, _mask, _data):
-            for line in os.read(0, 65536).decode().splitlines() or ["quit"]:
-                self.obey(line)
-            return 0
-
-        source = loop.add_fd(0, on_line, EventLoop.FdMask.WL_EVENT_READABLE, None)
-        print("listening", flush=True)
-        while self.running:
-            self.display.flush_clients()
-            loop.dispatch(1000)
-        source.remove()
-        os._exit(0)  # the interpreter's own end would tear the library down in the wrong order
+        serve(self.display, self.obey)
 
 
 if __name__ == "__main__":
