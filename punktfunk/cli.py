@@ -88,6 +88,12 @@ def serve(
             metavar="auto|attach|sway|gnome|kwin|...", help="Where the picture comes from; docs/displays.md."
         ),
     ] = None,
+    session: Annotated[
+        str | None,
+        typer.Option(
+            metavar="sway|gnome|plasma|gamescope", help="Start and serve a desktop session of the host's own."
+        ),
+    ] = None,
     bind: Annotated[
         list[str] | None, typer.Option(metavar="ADDRESS", help="Listen here only. May be repeated.")
     ] = None,
@@ -111,12 +117,14 @@ def serve(
     Examples:
       punktfunk serve
       punktfunk serve --display testcard --name "Living room"
+      punktfunk serve --session sway
       punktfunk serve --bind 192.168.1.5 --port 48989 --state ~/second-host
     """
     from punktfunk.commands.serve import serve
 
     flags = {
         "display": display,
+        "session": session,
         "bind": tuple(bind) if bind else None,
         "port": port,
         "name": name,

@@ -111,6 +111,11 @@ class Settings(_Frozen):
         default_factory=paths.lab_folder,
         description="folder of a researcher's own variants; see docs/lab.md",
     )
+    session: Literal["off", "sway", "gnome", "plasma", "gamescope"] = Field(
+        default="off",
+        description="desktop session that the host starts for itself and serves, with sound and all, where "
+        "nobody is logged in; see docs/displays.md",
+    )
     display: Literal[
         "auto",
         "attach",

@@ -22,7 +22,8 @@ import trio
 from punktfunk import __version__, paths
 from punktfunk.control.admin import AdminDesk, serve_admin
 from punktfunk.control.apps import Catalogue, end_leftovers, load_catalogue
-from punktfunk.control.chosen import app_spec, chosen_backend, sending_cpu, sound
+from punktfunk.control.chosen import app_spec, sending_cpu, sound
+from punktfunk.control.desktop.opening import Picture, opened_picture
 from punktfunk.control.discovery import GAMESTREAM, Service, announced
 from punktfunk.control.displays.reclaim import reclaim
 from punktfunk.control.encoders import choose_encoders
@@ -61,7 +62,6 @@ from punktfunk.wire.gamestream.feedback import TerminationCode
 
 if TYPE_CHECKING:
     from punktfunk.config import Settings
-    from punktfunk.control.displays.base import DisplayBackend
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +126,7 @@ class _Host:
         self._readiness = Readiness()
         self._bind = resolve_bind(settings.bind)
         self._sessions: Sessions | None = None
-        self._backend: DisplayBackend | None = None
+        self._picture: Picture | None = None
         self._native: NativeService | None = None
         self._flights = FlightLog()
         self._occupancy = Occupancy(settings.second_client, settings.display_limit)
@@ -144,7 +144,8 @@ class _Host:
             "port": self._settings.port,
             "ready": self._readiness.ready.is_set(),
             "waiting_for": "" if self._readiness.ready.is_set() else self._readiness.waiting_for,
-            "display": self._backend.name if self._backend is not None else "",
+            "display": self._picture.backend.name if self._picture is not None else "",
+            "session": self._picture.status() if self._picture is not None else None,
             "app": run.app.title if run is not None else "",
             "client": stream.peer.name if stream is not None else "",
             "native": self._native.status() if self._native is not None else None,
@@ -182,8 +183,8 @@ class _Host:
                 sockets = [stack.enter_context(bound_sockets(self._bind, p)) for p in self._udp_ports()]
                 tcp = [stack.enter_context(_listening(self._bind, p)) for p in self._tcp_ports()]
                 quic = [stack.enter_context(bound_sockets(self._bind, p)) for p in self._native_ports()]
-                self._backend, reason = await chosen_backend(settings, runtime)
-                self._announce_start(reason)
+                self._announce_start()
+                self._picture = await stack.enter_async_context(opened_picture(settings, runtime, report))
                 nursery = await stack.enter_async_context(_quiet_nursery())
                 await self._open_listeners(nursery, state, service := self._service(state), tcp)
                 if state.door is not None:
@@ -216,13 +217,11 @@ class _Host:
     def _native_ports(self) -> tuple[int, ...]:
         return (self._settings.native_port,) if self._settings.native else ()
 
-    def _announce_start(self, reason: str) -> None:
+    def _announce_start(self) -> None:
         settings, report = self._settings, self._report
         report(f"punktfunk {__version__}: {settings.name}, on {', '.join(self._bind)}")
         tcp, udp = sorted(self._tcp_ports()), (*self._udp_ports(), *self._native_ports())
         report(f"ports: TCP {' '.join(map(str, tcp)) or 'none'}, UDP {' '.join(map(str, udp))}")
-        assert self._backend is not None
-        report(f"display: {self._backend.name} ({reason})")
 
     def _service(self, state: _State) -> GameStreamService:
         base = self._settings.port
@@ -261,11 +260,12 @@ class _Host:
         async with trio.open_nursery() as preparing:  # side by side: a first start takes a while
             preparing.start_soon(nursery.start, partial(warm_kernels, readiness, report))
             encoders = await choose_encoders(settings, report)
-        assert self._backend is not None
+        assert self._picture is not None
         realtime = RealtimePlan(sending_cpu(settings.realtime_cpu), settings.realtime_priority)
         if self._native is not None:
             begin_sessions(
-                *(nursery, self._native, settings, self._backend, state.catalogue, encoders, realtime),
+                *(nursery, self._native, settings, self._picture.backend),
+                *(state.catalogue, encoders, realtime),
                 *(report, self._flights, self._occupancy),
             )
         if settings.gamestream:
@@ -285,7 +285,7 @@ class _Host:
         realtime: RealtimePlan,
     ) -> None:
         settings, report = self._settings, self._report
-        assert self._backend is not None
+        assert self._picture is not None
         offer = HostOffer(
             encoders=encoders,
             fec_percent=settings.fec_percent,
@@ -294,9 +294,9 @@ class _Host:
             realtime=realtime,
         )
         ports = MediaPorts(settings.port + 9, settings.port + 10, settings.port + 11)
-        rules = SessionRules(offer, sound(settings.audio, self._backend.name), ports)
+        rules = SessionRules(offer, sound(settings.audio, self._picture.backend.name), ports)
         means = Means(
-            backend=self._backend,
+            backend=self._picture.backend,
             planes=await open_planes(nursery, sockets, self._flights),
             realtime=offer.realtime,
             resume_timeout_s=settings.resume_timeout_s,
