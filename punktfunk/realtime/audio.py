@@ -17,7 +17,8 @@ import numpy as np
 
 from punktfunk.errors import PipelineFailed
 from punktfunk.plan import AudioPlan, RealtimePlan
-from punktfunk.realtime.thread import Failures, Placement, Worker, join_all, open_bells, promote
+from punktfunk.realtime.bells import open_bells
+from punktfunk.realtime.thread import Failures, Placement, Worker, join_all, promote
 from punktfunk.wire.gamestream.audio import SAMPLE_RATE_HZ, AudioPacketizer
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from punktfunk.errors import LocalProtocolError, PipelineFailed
 from punktfunk.plan import NativeSendPlan, PreparedSource, StreamPosition, VideoPlan
+from punktfunk.realtime.bells import open_bells
 from punktfunk.realtime.counters import added
 from punktfunk.realtime.encode.loop import EncodeLoop, Orders
 from punktfunk.realtime.latest import PICTURE_COUNT, LatestFrame
@@ -27,7 +28,6 @@ from punktfunk.realtime.thread import (
     Placement,
     Worker,
     join_all,
-    open_bells,
     prefer,
     promote,
 )

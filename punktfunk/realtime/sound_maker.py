@@ -19,8 +19,9 @@ import numpy as np
 from punktfunk.errors import PipelineFailed
 from punktfunk.plan import NativeAudioPlan, RealtimePlan
 from punktfunk.realtime.audio import AUDIO_PRIORITY, Cadence
+from punktfunk.realtime.bells import open_bells
 from punktfunk.realtime.clock import realtime_offset_ns
-from punktfunk.realtime.thread import Failures, Placement, Worker, join_all, open_bells, promote
+from punktfunk.realtime.thread import Failures, Placement, Worker, join_all, promote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

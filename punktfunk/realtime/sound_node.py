@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from punktfunk.errors import EnvironmentProblem, PipelineFailed
 from punktfunk.plan import RealtimePlan, SoundNodePlan, SoundServerKind
 from punktfunk.realtime.audio import AUDIO_PRIORITY
+from punktfunk.realtime.bells import open_bells
 from punktfunk.realtime.capture.sample_ring import SampleRing
-from punktfunk.realtime.thread import Failures, Placement, Worker, join_all, open_bells, promote
+from punktfunk.realtime.thread import Failures, Placement, Worker, join_all, promote
 
 if TYPE_CHECKING:
     from punktfunk.realtime.capture.live import LiveSound

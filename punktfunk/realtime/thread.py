@@ -6,7 +6,6 @@ that a slow D-Bus never stands between a thread and its work.
 """
 
 import os
-import resource
 import signal
 import sys
 import threading
@@ -20,6 +19,7 @@ from typing import Final, Self
 
 from punktfunk.errors import EnvironmentProblem, PipelineFailed, PunktfunkError
 from punktfunk.plan import RealtimePlan
+from punktfunk.realtime.bells import close_bell, ring
 from punktfunk.realtime.realtimekit import RealtimeKit
 
 SWITCH_INTERVAL_S: Final = 1e-4
@@ -27,7 +27,9 @@ SWITCH_INTERVAL_S: Final = 1e-4
 
 PREFERRED_NICENESS: Final = -10
 
-_POLICY_NAMES: Final = {os.SCHED_OTHER: "SCHED_OTHER", os.SCHED_FIFO: "SCHED_FIFO", os.SCHED_RR: "SCHED_RR"}
+_POLICY_NAMES: Final = {
+    getattr(os, name): name for name in ("SCHED_OTHER", "SCHED_FIFO", "SCHED_RR") if hasattr(os, name)
+}
 
 scheduling = threading.Lock()
 """Held while policies are changed or an encoder library opens: see ``keeping_policies``."""
@@ -54,7 +56,7 @@ def prepare_process() -> None:
     it everything works, but RealtimeKit is not asked: SIGXCPU would then end the process.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    if threading.current_thread() is threading.main_thread():
+    if threading.current_thread() is threading.main_thread() and _POLICY_NAMES:
         signal.signal(signal.SIGXCPU, _demote_all)
         _prepared.set()
 
@@ -82,6 +84,8 @@ def promote(
     Takes at most the two seconds of a D-Bus call. Never raises for what the machine refuses: the refusal is
     in ``Placement.reason``, for ``doctor`` and the log.
     """
+    if not _POLICY_NAMES:
+        return Placement(thread_name, "ordinary", 0, None, "Python cannot set policies on this system")
     reasons = []
     cpu = plan.cpu
     with scheduling:
@@ -107,6 +111,8 @@ def prefer(thread_id: int, niceness: int = PREFERRED_NICENESS, kit: RealtimeKit 
     For threads that may not become realtime, as nothing bounds what they compute. Takes at most the two
     seconds of a D-Bus call, and raises nothing: returns why it did not work, "" if it did.
     """
+    if not _POLICY_NAMES:
+        return "Python cannot set priorities of threads on this system"
     with scheduling:
         try:
             os.setpriority(os.PRIO_PROCESS, thread_id, niceness)
@@ -147,6 +153,8 @@ def _make_realtime(thread_id: int, priority: int, kit: RealtimeKit | None) -> li
 
 def _limit_cpu_time(maximum_us: int) -> None:
     """RealtimeKit's condition. The soft limit comes first: SIGXCPU must demote before the hard one kills."""
+    import resource  # Unix has it, Windows does not
+
     _, hard = resource.getrlimit(resource.RLIMIT_RTTIME)
     limit_us = maximum_us if hard == resource.RLIM_INFINITY else min(hard, maximum_us)
     resource.setrlimit(resource.RLIMIT_RTTIME, (limit_us // 2, limit_us))
@@ -189,21 +197,8 @@ def _policies() -> dict[int, int]:
     return policies
 
 
-def open_bells(count: int) -> list[int]:
-    """Open so many eventfds, or none: OSError, where descriptors run out, leaves nothing behind."""
-    bells: list[int] = []
-    try:
-        while len(bells) < count:
-            bells.append(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))
-    except OSError:
-        for bell in bells:
-            os.close(bell)
-        raise
-    return bells
-
-
 class Failures:
-    """The first failure of a group of threads, and the eventfd that tells about it, which it owns.
+    """The first failure of a group of threads, and the bell that tells about it, which it owns.
 
     ``event_fd`` becomes readable with the first failure and stays so. Written by any thread, read by control.
     """
@@ -224,17 +219,17 @@ class Failures:
                 failure.__cause__ = cause
                 self._first = failure
             if self.event_fd >= 0:
-                os.eventfd_write(self.event_fd, 1)
+                ring(self.event_fd)
 
     def first(self) -> PipelineFailed | None:
         """Tell the first failure, None so far."""
         return self._first
 
     def close(self) -> None:
-        """Close the eventfd; nobody may be waiting on it."""
+        """Close the bell; nobody may be waiting on it."""
         with self._lock:
             if self.event_fd >= 0:
-                os.close(self.event_fd)
+                close_bell(self.event_fd)
                 self.event_fd = -1
 
 
@@ -266,11 +261,11 @@ class Worker:
         return self._thread.is_alive()
 
     def cpu_ns(self) -> int:
-        """CPU time that the thread has used so far; 0 once it has ended, and before it began."""
-        identity = self._thread.ident
-        if identity is None or not self._thread.is_alive():
+        """CPU time that the thread has used so far; 0 once it has ended, before, and where nothing tells."""
+        identity, clock_of = self._thread.ident, getattr(time, "pthread_getcpuclockid", None)
+        if identity is None or clock_of is None or not self._thread.is_alive():
             return 0
-        return time.clock_gettime_ns(time.pthread_getcpuclockid(identity))
+        return time.clock_gettime_ns(clock_of(identity))
 
     def join(self, deadline_ns: int) -> bool:
         """Wait until the CLOCK_MONOTONIC deadline; False if the thread still runs then."""

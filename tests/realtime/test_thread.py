@@ -12,13 +12,13 @@ import pytest
 from punktfunk.errors import EnvironmentProblem, PunktfunkError
 from punktfunk.plan import RealtimePlan
 from punktfunk.realtime import thread
+from punktfunk.realtime.bells import open_bells
 from punktfunk.realtime.realtimekit import Terms
 from punktfunk.realtime.thread import (
     Failures,
     Worker,
     join_all,
     keeping_policies,
-    open_bells,
     prefer,
     promote,
 )
@@ -188,7 +188,7 @@ def no_fifo(monkeypatch):
     monkeypatch.setattr(thread.os, "sched_setscheduler", refuse)
     monkeypatch.setattr(thread.os, "setpriority", refuse)
     limits = []
-    monkeypatch.setattr(thread.resource, "setrlimit", lambda what, limit: limits.append((what, limit)))
+    monkeypatch.setattr(resource, "setrlimit", lambda what, limit: limits.append((what, limit)))
     return limits
 
 
@@ -247,25 +247,6 @@ def test_libraries_cannot_leave_threads_realtime(sleeper):
     with keeping_policies():
         pass
     assert os.sched_getscheduler(sleeper.native_id) == os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
-
-
-def test_bells_are_opened_all_or_none(monkeypatch):
-    eventfd, opened, closed = os.eventfd, [], []
-
-    def third_fails(*arguments):
-        if len(opened) == 2:
-            raise OSError(errno.EMFILE, "Too many open files")
-        opened.append(eventfd(*arguments))
-        return opened[-1]
-
-    monkeypatch.setattr(thread.os, "eventfd", third_fails)
-    monkeypatch.setattr(thread.os, "close", closed.append)
-    with pytest.raises(OSError, match="Too many"):
-        open_bells(3)
-    monkeypatch.undo()
-    assert closed == opened
-    for bell in closed:
-        os.close(bell)
 
 
 def test_policies_that_cannot_be_read_block_nobody_for_ever(monkeypatch):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from punktfunk.errors import LocalProtocolError
-from punktfunk.plan import MediaCipher, ReceivePlan
+from punktfunk.plan import ReceivePlan
 from punktfunk.realtime.ciphers import Cipher
 from punktfunk.realtime.code8 import Code8
 from punktfunk.realtime.code16 import Code16
@@ -22,6 +22,8 @@ from punktfunk.realtime.kernels.layout import EMPTY, NONCE_BYTES, RECORD_HEADER_
 from punktfunk.realtime.kernels.native_receive import forget, take_group
 from punktfunk.realtime.kernels.ring import pop
 from punktfunk.realtime.receive.frames import ReceivedFrame
+from punktfunk.realtime.receive.packet_log import copy_log, new_log
+from punktfunk.realtime.receive.session_key import checked_key
 from punktfunk.realtime.rings import ByteRing, aligned_words
 from punktfunk.wire.native.blocks import FIELD_SHARDS
 from punktfunk.wire.native.packet import MIN_SHARD_BYTES, SALT_BYTES, FecScheme
@@ -32,7 +34,6 @@ from punktfunk.wire.native.slabs import SLAB_BYTES
 I64 = NDArray[np.int64]
 U8 = NDArray[np.uint8]
 
-KEY_BYTES: Final = {MediaCipher.AES_128_GCM: 16, MediaCipher.CHACHA20_POLY1305: 32}
 _WARM_BYTES: Final = 8 << 20
 _SEED: Final = 0x9E3779B97F4A7C15
 _U32: Final = 0xFFFFFFFF
@@ -61,7 +62,7 @@ class Reassembly:
         self._kept: list[NDArray[np.generic]] = []
         self.words = aligned_words(at.RECEIVER_WORD_COUNT)
         self._allocate(limits)
-        self._log = _new_log(packet_log_rows)
+        self._log = new_log(packet_log_rows)
         for word, value in (
             (at.SHARD_MAX, limits.shard_bytes_max),
             (at.DATA_MAX, limits.data_max),
@@ -144,18 +145,8 @@ class Reassembly:
         return self._ring, self._target
 
     def packets(self, since: int = 0) -> tuple[I64, int]:
-        """Copy the log of authentic packets from number ``since`` on, and say what number comes next.
-
-        A row (8,) has the sequence of the datagram, CLOCK_MONOTONIC ns of its arrival, the 40 bytes of the
-        header as they came (five words: ``row[2:7].tobytes()`` for ``wire.native.packet``) and the bytes of
-        header and shard. What was overwritten meanwhile is left out, so fewer may come than were logged.
-        """
-        row_count = len(self._log)
-        end = int(self.words[at.LOG_COUNT])
-        begin = max(since, end - row_count)
-        rows = self._log[np.arange(begin, end) & (row_count - 1)]
-        passed = int(self.words[at.LOG_COUNT]) + 1 - row_count - begin  # one more may be half written
-        return rows[max(passed, 0) :], end
+        """Copy the log of authentic packets from number ``since`` on, and the next number: ``packet_log``."""
+        return copy_log(self._log, since, lambda: int(self.words[at.LOG_COUNT]))
 
     def counters(self) -> dict[str, int]:
         """Copy the counts; each is exact, together they are not one moment."""
@@ -181,19 +172,8 @@ class Reassembly:
 
 def open_cipher(plan: ReceivePlan) -> Cipher | None:
     """Prepare the session's key; None for a session in clear."""
-    if plan.decryption_key is None:
-        return None
-    if len(plan.decryption_key) != KEY_BYTES[plan.cipher]:
-        raise LocalProtocolError(f"{plan.cipher.value} has no key of {len(plan.decryption_key)} bytes")
-    return Cipher(plan.decryption_key, plan.cipher.value)
-
-
-def _new_log(row_count: int) -> I64:
-    if row_count < 0 or row_count & (row_count - 1):
-        raise LocalProtocolError(f"a log of {row_count} packets: it must be a power of two")
-    log = np.zeros((row_count, at.LOG_ROW_WORDS), np.int64)
-    log.fill(0)  # touch every page now
-    return log
+    key = checked_key(plan)
+    return None if key is None else Cipher(key, plan.cipher.value)
 
 
 def _open_code(limits: ReceiveLimits) -> Code8 | Code16:

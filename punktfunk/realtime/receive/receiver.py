@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from punktfunk.errors import PipelineFailed
 from punktfunk.plan import RealtimePlan, ReceivePlan
+from punktfunk.realtime.bells import open_bells
 from punktfunk.realtime.kernels import layout
 from punktfunk.realtime.kernels import layout_receive as at
 from punktfunk.realtime.kernels.mailbox import post_word
@@ -33,7 +34,7 @@ from punktfunk.realtime.realtimekit import RealtimeKit
 from punktfunk.realtime.receive.frames import ReceivedFrame
 from punktfunk.realtime.receive.reassembly import Reassembly
 from punktfunk.realtime.rings import aligned_words
-from punktfunk.realtime.thread import Failures, Placement, Worker, join_all, open_bells, promote
+from punktfunk.realtime.thread import Failures, Placement, Worker, join_all, promote
 
 _UDP_GRO: Final = 104  # of level IPPROTO_UDP; Python has no name for it
 _SO_RCVBUFFORCE: Final = 33

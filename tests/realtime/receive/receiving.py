@@ -53,7 +53,7 @@ class Link:
 
 
 @contextmanager
-def linked(*, family=socket.AF_INET, **changes):
+def linked(*, family=socket.AF_INET, kind=VideoReceiver, **changes):
     plan = replace(PLAN, **changes)
     send_plan = NativeSendPlan(
         plan.shard_bytes_max, plan.data_max, plan.fec_scheme, plan.fec_percent, plan.cipher,
@@ -64,7 +64,7 @@ def linked(*, family=socket.AF_INET, **changes):
         socket.socket(family, socket.SOCK_DGRAM) as host,
     ):
         client.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
-        receiver = VideoReceiver(plan, client.fileno(), RealtimePlan())
+        receiver = kind(plan, client.fileno(), RealtimePlan())
         sender = NativeSender(send_plan, host.fileno(), plan.frame_bytes_max)
         try:
             sender.set_destination(*client.getsockname()[:2], family)
