@@ -69,6 +69,30 @@ class PadKind(IntEnum):
     STEAM = 4
 
 
+class PadModel(Enum):
+    """Which pad a virtual one shall look like, by the names of the setting ``pads``."""
+
+    XBOX_360 = "xbox360"
+    XBOX_ONE = "xboxone"
+    DUALSENSE = "dualsense"
+    DUALSHOCK_4 = "dualshock4"
+    SWITCH_PRO = "switchpro"
+
+
+class PadCapability(IntFlag):
+    """What a pad has, as its client says."""
+
+    ANALOG_TRIGGERS = 0x01
+    RUMBLE = 0x02
+    TRIGGER_RUMBLE = 0x04
+    TOUCHPAD = 0x08
+    ACCELERATION = 0x10
+    GYROSCOPE = 0x20
+    BATTERY = 0x40
+    LIGHT = 0x80
+    TWO_TOUCHPADS = 0x100
+
+
 class BatteryState(Enum):
     """What the battery of a pad does."""
 
@@ -178,12 +202,13 @@ class PadState:
 
 @dataclass(frozen=True, slots=True)
 class PadArrival:
-    """A pad was plugged in at the client."""
+    """A pad was plugged in at the client; ``model`` is None if the client names only its kind."""
 
     pad: int
     kind: PadKind
-    capabilities: int
+    capabilities: int  # PadCapability
     supported_buttons: int
+    model: PadModel | None = None
 
 
 @dataclass(frozen=True, slots=True)

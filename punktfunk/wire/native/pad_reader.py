@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from punktfunk.wire import input as vocabulary
-from punktfunk.wire.input import ContactEvent, InputEvent, MotionKind, PadKind
+from punktfunk.wire.input import ContactEvent, InputEvent, MotionKind, PadCapability, PadKind, PadModel
 from punktfunk.wire.native import input_kinds as kinds
 from punktfunk.wire.native import rich_input as rich
 from punktfunk.wire.native.capabilities import GamepadKind
@@ -33,6 +33,31 @@ PAD_KINDS: Final = {
     GamepadKind.STEAM_CONTROLLER_2: PadKind.STEAM,
     GamepadKind.STEAM_CONTROLLER_2_PUCK: PadKind.STEAM,
 }
+
+PAD_MODELS: Final = {
+    GamepadKind.XBOX_360: PadModel.XBOX_360,
+    GamepadKind.XBOX_ONE: PadModel.XBOX_ONE,
+    GamepadKind.XBOX_ELITE: PadModel.XBOX_ONE,
+    GamepadKind.DUALSENSE: PadModel.DUALSENSE,
+    GamepadKind.DUALSENSE_EDGE: PadModel.DUALSENSE,
+    GamepadKind.DUALSHOCK_4: PadModel.DUALSHOCK_4,
+    GamepadKind.SWITCH_PRO: PadModel.SWITCH_PRO,
+    GamepadKind.JOY_CON_PAIR: PadModel.SWITCH_PRO,
+    GamepadKind.SWITCH_2_PRO: PadModel.SWITCH_PRO,
+}
+"""What the host makes of a kind; the others have no model of their own."""
+
+CAPABILITIES: Final = {
+    PadKind.XBOX: PadCapability.ANALOG_TRIGGERS | PadCapability.RUMBLE,
+    PadKind.PLAYSTATION: PadCapability.ANALOG_TRIGGERS
+    | PadCapability.RUMBLE
+    | PadCapability.TOUCHPAD
+    | PadCapability.ACCELERATION
+    | PadCapability.GYROSCOPE
+    | PadCapability.LIGHT,
+    PadKind.NINTENDO: PadCapability.RUMBLE | PadCapability.ACCELERATION | PadCapability.GYROSCOPE,
+}
+"""What pads of a kind have: the protocol names the kind alone."""
 
 _AXES: Final = {
     kinds.PadAxisCode.LEFT_X: "left_x",
@@ -133,8 +158,10 @@ class PadReader:
         if self._announced.get(pad) == kind:
             return []
         self._announced[pad] = kind
-        shown = PAD_KINDS.get(kind) or PAD_KINDS.get(self._pad_kind, PadKind.UNKNOWN)
-        return [vocabulary.PadArrival(pad, shown, 0, SUPPORTED_BUTTONS)]
+        known = kind if kind in PAD_KINDS else self._pad_kind
+        shown, model = PAD_KINDS.get(known, PadKind.UNKNOWN), PAD_MODELS.get(known)
+        capabilities = int(CAPABILITIES.get(shown, 0))
+        return [vocabulary.PadArrival(pad, shown, capabilities, SUPPORTED_BUTTONS, model)]
 
     def _set(self, state: vocabulary.PadState) -> list[InputEvent]:
         pad = state.pad

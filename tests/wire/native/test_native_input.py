@@ -43,7 +43,7 @@ def carried(events, caps=ALL_CAPS):
         vocabulary.Touch(ContactEvent.DOWN, 2, 0.0, 1.0, 1.0, 0.0, 0.0, None),
         vocabulary.PadTouch(3, 0, ContactEvent.DOWN, 1, 0.0, 1.0, 0.0),
         vocabulary.PadTouch(3, 2, ContactEvent.DOWN, 1, 1.0, 0.0, 1.0),
-        vocabulary.PadArrival(3, PadKind.NINTENDO, 0, 0x3FF7FF),
+        vocabulary.PadArrival(3, PadKind.NINTENDO, 0x32, 0x3FF7FF, vocabulary.PadModel.SWITCH_PRO),
     ],
     ids=lambda event: type(event).__name__,
 )
@@ -119,7 +119,7 @@ def snapshot(pad, sequence, buttons=0):
 
 def test_snapshots_are_states():
     reader = InputReader(GamepadKind.DUALSENSE)
-    arrival = vocabulary.PadArrival(2, PadKind.PLAYSTATION, 0, 0x3FF7FF)
+    arrival = vocabulary.PadArrival(2, PadKind.PLAYSTATION, 0xBB, 0x3FF7FF, vocabulary.PadModel.DUALSENSE)
     pressed = vocabulary.PadState(2, 0b100, 0x1000, *NEUTRAL[1:])
     assert reader.to_events(snapshot(2, 250, 0x1000)) == [arrival, pressed]
     assert reader.to_events(snapshot(2, 251, 0x1000)) == [], "nothing new"
@@ -135,7 +135,7 @@ def test_removal_cannot_be_undone_by_an_older_snapshot():
     assert reader.to_events(snapshot(0, 2, 1)) == []
     assert reader.to_events(native.PadRemoval(0, 4)) == []
     assert reader.to_events(native.PadPlugged(0, GamepadKind.XBOX_ONE)) == [
-        vocabulary.PadArrival(0, PadKind.XBOX, 0, 0x3FF7FF)
+        vocabulary.PadArrival(0, PadKind.XBOX, 0x03, 0x3FF7FF, vocabulary.PadModel.XBOX_ONE)
     ]
 
 
