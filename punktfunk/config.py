@@ -176,8 +176,17 @@ class Settings(_Frozen):
     pacing: Literal["frame", "burst"] = Field(
         default="frame", description="spread a frame's packets over its interval, or send them at once"
     )
-    audio: Literal["auto", "tone", "silence"] = Field(
-        default="auto", description="sound of the stream; auto is a tone with the test card, else silence"
+    audio: Literal["auto", "desktop", "tone", "silence"] = Field(
+        default="auto",
+        description="sound of the stream: what programs play, a test tone, or none; "
+        "auto is a tone with the test card, else the desktop's sound",
+    )
+    audio_mode: Literal["client", "both", "host"] = Field(
+        default="client",
+        description="who hears what programs play: the client, the client and this machine, or this machine",
+    )
+    microphone: Flag = Field(
+        default=True, description="let programs record the microphone of a client that has the right to it"
     )
     encryption: Literal["auto", "always", "never"] = Field(
         default="auto",

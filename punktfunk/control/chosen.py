@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from punktfunk import paths
 from punktfunk.control.apps import AppSpec, PrepStep
 from punktfunk.control.displays.base import DisplayBackend, DisplayOptions
 from punktfunk.control.displays.choice import choose_backend
+from punktfunk.control.sound.desk import SoundDesk
+from punktfunk.control.system.journal import Journal
 from punktfunk.plan import AudioSource
 
 if TYPE_CHECKING:
@@ -27,10 +30,16 @@ def app_spec(app: "AppSettings") -> AppSpec:
 
 
 def sound(setting: str, backend: str) -> AudioSource:
-    """Choose the sound: the test card has a tone; a desktop is silent, as its own is not captured."""
+    """Choose the sound: the test card has a tone, a desktop its own."""
     if setting == "auto":
-        return AudioSource.TONE if backend == "testcard" else AudioSource.SILENCE
+        return AudioSource.TONE if backend == "testcard" else AudioSource.DESKTOP
     return AudioSource(setting)
+
+
+def sound_desk(settings: "Settings") -> SoundDesk:
+    """Make what the sounds of all sessions share."""
+    journal = Journal(paths.runtime_folder(settings.state))
+    return SoundDesk(journal, settings.audio_mode, microphone=settings.microphone)
 
 
 def display_options(settings: "Settings") -> DisplayOptions:

@@ -22,7 +22,7 @@ import trio
 from punktfunk import __version__, paths
 from punktfunk.control.admin import AdminDesk, serve_admin
 from punktfunk.control.apps import Catalogue, end_leftovers, load_catalogue
-from punktfunk.control.chosen import app_spec, sending_cpu, sound
+from punktfunk.control.chosen import app_spec, sending_cpu, sound, sound_desk
 from punktfunk.control.desktop.opening import Picture, opened_picture
 from punktfunk.control.discovery import GAMESTREAM, Service, announced
 from punktfunk.control.displays.reclaim import reclaim
@@ -129,6 +129,7 @@ class _Host:
         self._picture: Picture | None = None
         self._native: NativeService | None = None
         self._flights = FlightLog()
+        self._sounds = sound_desk(settings)
         self._occupancy = Occupancy(settings.second_client, settings.display_limit)
 
     # -- admin.AdminHost
@@ -148,6 +149,7 @@ class _Host:
             "session": self._picture.status() if self._picture is not None else None,
             "app": run.app.title if run is not None else "",
             "client": stream.peer.name if stream is not None else "",
+            "sound": self._sounds.status(),
             "native": self._native.status() if self._native is not None else None,
         }
 
@@ -266,7 +268,7 @@ class _Host:
             begin_sessions(
                 *(nursery, self._native, settings, self._picture.backend),
                 *(state.catalogue, encoders, realtime),
-                *(report, self._flights, self._occupancy),
+                *(report, self._flights, self._occupancy, self._sounds),
             )
         if settings.gamestream:
             await self._begin_gamestream(nursery, state, service, sockets, tcp[2], encoders, realtime)
@@ -297,7 +299,7 @@ class _Host:
         rules = SessionRules(offer, sound(settings.audio, self._picture.backend.name), ports)
         means = Means(
             backend=self._picture.backend,
-            planes=await open_planes(nursery, sockets, self._flights),
+            planes=await open_planes(nursery, sockets, self._flights, self._sounds),
             realtime=offer.realtime,
             resume_timeout_s=settings.resume_timeout_s,
             log_folder=settings.state,

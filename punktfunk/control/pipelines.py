@@ -8,7 +8,7 @@ import trio
 
 from punktfunk.errors import PipelineFailed, PunktfunkError
 from punktfunk.plan import AudioPlan, VideoPlan
-from punktfunk.realtime import AudioLink, Pipeline
+from punktfunk.realtime import AudioLink, LiveSound, Pipeline
 
 JOIN_NS = 2_000_000_000
 """How long a stopped pipeline may take to join its threads: one slow software frame and its encoder's end."""
@@ -45,9 +45,9 @@ async def running_video(plan: VideoPlan, socket_fd: int) -> AsyncGenerator[Pipel
 
 
 @asynccontextmanager
-async def running_audio(plan: AudioPlan, socket_fd: int) -> AsyncGenerator[AudioLink]:
-    """Own the audio thread for the length of the block."""
-    async with _running(AudioLink(plan, socket_fd)) as link:
+async def running_audio(plan: AudioPlan, socket_fd: int, *live: LiveSound) -> AsyncGenerator[AudioLink]:
+    """Own the audio thread for the length of the block; ``live``: a desktop's sound instead of the plan's."""
+    async with _running(AudioLink(plan, socket_fd, *live)) as link:
         yield link
 
 

@@ -16,6 +16,7 @@ GRACE_S = 2.0
 Undo = Callable[[Journal, Entry], Awaitable[str]]
 
 UNDOING: Final[dict[str, str]] = {
+    "default-sound": "punktfunk.control.sound.defaults:undo",
     "spawned": "punktfunk.control.displays.reclaim:end_session",
     "output": "punktfunk.control.displays.attached:take_away",
     "gnome-monitors": "punktfunk.control.displays.mutter.desktop:put_back",

@@ -16,6 +16,7 @@ from punktfunk.control.gamestream.sessions import Sessions
 from punktfunk.control.gamestream.streaming import Planes
 from punktfunk.control.listeners import ConnectionGate, serve_gated
 from punktfunk.control.sockets import BoundSocket
+from punktfunk.control.sound.desk import SoundDesk
 from punktfunk.wire.enet.events import HostConfig
 from punktfunk.wire.enet.host import Host as EnetHost
 
@@ -26,7 +27,10 @@ RTSP_CONNECTIONS_PER_ADDRESS = 8
 
 
 async def open_planes(
-    nursery: trio.Nursery, sockets: Sequence[Sequence[BoundSocket]], flights: FlightLog
+    nursery: trio.Nursery,
+    sockets: Sequence[Sequence[BoundSocket]],
+    flights: FlightLog,
+    sounds: SoundDesk | None = None,
 ) -> Planes:
     """Serve the planes on their sockets, those of video, control and audio."""
     video, control, audio = MediaPlane("video", sockets[0]), ControlPlane(), MediaPlane("audio", sockets[2])
@@ -35,7 +39,7 @@ async def open_planes(
     for bound in sockets[1]:
         machine = EnetHost(HostConfig(), secrets.token_bytes, control.admits)
         await nursery.start(control.serve, machine, bound.socket)
-    return Planes(video, audio, control, flights)
+    return Planes(video, audio, control, flights, sounds)
 
 
 def open_rtsp(nursery: trio.Nursery, sessions: Sessions, listeners: Sequence[trio.SocketListener]) -> None:

@@ -6,8 +6,8 @@ Each wait has its limit (gamestream.md section 8).
 """
 
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 import trio
@@ -21,10 +21,12 @@ from punktfunk.control.gamestream.stream import Stream, do_nothing
 from punktfunk.control.input.base import Injector, open_injector
 from punktfunk.control.pipelines import running_audio, running_video, watch
 from punktfunk.control.problems import first_leaf, worded
+from punktfunk.control.sound.desk import Listener, SoundDesk, heard
 from punktfunk.control.system.inhibit import inhibited, locked_screen
 from punktfunk.errors import PunktfunkError
-from punktfunk.plan import Mode, RealtimePlan, VideoPlan
-from punktfunk.realtime import AudioLink, Pipeline, Placement
+from punktfunk.plan import AudioPlan, Mode, RealtimePlan, VideoPlan
+from punktfunk.realtime import AudioLink, LiveSound, Pipeline, Placement
+from punktfunk.wire.gamestream.audio import SAMPLE_RATE_HZ
 from punktfunk.wire.gamestream.feedback import HdrMode, TerminationCode
 from punktfunk.wire.gamestream.sdp import ClientFeature
 
@@ -45,6 +47,7 @@ class Planes:
     audio: MediaPlane
     control: ControlPlane
     flights: FlightLog = field(default_factory=FlightLog)
+    sounds: SoundDesk | None = None  # None, in tests: no desktop is heard
 
 
 async def run_stream(
@@ -123,7 +126,12 @@ async def _run_agreed(
         )
         injector = await stack.enter_async_context(open_injector(output))
         pipeline = await stack.enter_async_context(running_video(plan, video_socket.socket.fileno()))
-        sound = await stack.enter_async_context(running_audio(agreement.audio, audio_socket.socket.fileno()))
+        live = await stack.enter_async_context(
+            _desktop_sound(stream, agreement.audio, output, planes, report)
+        )
+        sound = await stack.enter_async_context(
+            running_audio(agreement.audio, audio_socket.socket.fileno(), *live)
+        )
         stack.enter_context(to_video.followed_by(pipeline.set_destination))
         stack.enter_context(to_audio.followed_by(sound.set_destination))
         stack.callback(setattr, stream, "request_idr", do_nothing)
@@ -136,6 +144,23 @@ async def _run_agreed(
                 _note_placement(stream, placement, report)
         await _until_the_end(stream, pipeline, sound, injector, output, planes, report)
         report(describe_end(stream, pipeline, injector))
+
+
+@asynccontextmanager
+async def _desktop_sound(
+    stream: Stream, plan: AudioPlan, output: VirtualOutput, planes: Planes, report: Report
+) -> AsyncGenerator[list[LiveSound]]:
+    """Own the sink that the desktop plays into; nothing where the sound is not the desktop's."""
+
+    def tell(sentence: str) -> None:
+        report(f"stream {stream.number}: {sentence}")
+
+    listener = Listener(stream.peer.name, output.pipewire_remote)
+    here = stream.launch.local_audio
+    async with heard(
+        *(planes.sounds, plan.source, listener, plan.channel_count, SAMPLE_RATE_HZ, tell), also_here=here
+    ) as node:
+        yield [] if node is None else [node.packets()]
 
 
 async def _until_the_end(

@@ -6,6 +6,7 @@ nothing. Sound that cannot be made ends nothing else. Spec: punktfunk-1 section 
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Final, Protocol
 
 import trio
@@ -14,8 +15,8 @@ from punktfunk.control.native.negotiate import AudioTerms
 from punktfunk.control.native.sound_terms import COPY_HEADER_BYTES, sound_plan
 from punktfunk.control.problems import worded
 from punktfunk.errors import EnvironmentProblem, PipelineFailed
-from punktfunk.plan import AudioSource, NativeAudioPlan
-from punktfunk.realtime import MadeSound, SoundMaker
+from punktfunk.plan import AudioSource
+from punktfunk.realtime import LiveSound, MadeSound, SoundMaker, SoundNode
 from punktfunk.wire.native.capabilities import AudioCodec, HostCap
 from punktfunk.wire.native.control import AudioState
 from punktfunk.wire.native.datagrams import AudioFrame, PcmFrame, RedundantAudio, build_datagram
@@ -54,6 +55,10 @@ class Maker(Protocol):
         """Take what waits."""
 
 
+DesktopSound = Callable[[AudioSource, int, int], AbstractAsyncContextManager[SoundNode | None]]
+"""Owns what the programs of a session play into, for a source, channels and rate; None where nothing does."""
+
+
 class HostAudio:
     """Sends the sound of one session. ``say`` sends control messages, ``tell`` gets lines for people."""
 
@@ -65,9 +70,11 @@ class HostAudio:
         *,
         say: Callable[[AudioState], Awaitable[None]],
         tell: Callable[[str], None],
-        make: Callable[[NativeAudioPlan], Maker] = SoundMaker,
+        make: Callable[..., Maker] = SoundMaker,
+        desktop: "DesktopSound | None" = None,
     ) -> None:
         self._connection = connection
+        self._desktop = desktop
         self._say = say
         self._tell = tell
         self._plan = sound_plan(terms, source, connection.datagram_bytes_max)
@@ -80,10 +87,32 @@ class HostAudio:
         self.sent_count = 0
         self.unsent_count = 0
         """Datagrams that the connection did not take."""
+        self.live: LiveSound | None = None
+        """What the desktop plays, while it is heard."""
 
     async def run(self) -> None:
         """Send until cancelled, or until sound cannot be made; raises nothing for the latter."""
-        maker = self._make(self._plan)
+        if self._desktop is None:
+            await self._run()
+            return
+        plan = self._plan
+        async with self._desktop(plan.source, plan.channel_count, plan.rate_hz) as node:
+            if node is None:
+                await self._run()
+                return
+            self.live = node.packets(plan.bits if plan.is_pcm else 16)
+            await self._run(self.live)
+
+    def status(self) -> dict[str, int]:
+        """Describe it in values that JSON knows."""
+        told = {"sound_sent": self.sent_count, "sound_unsent": self.unsent_count}
+        if self.live is not None:
+            told["sound_delay_us"] = self.live.delay_ns() // 1000
+            told["sound_filled"] = self.live.filled_count
+        return told
+
+    async def _run(self, *live: LiveSound) -> None:
+        maker = self._make(self._plan, *live)
         try:
             await trio.to_thread.run_sync(maker.start)
             while True:

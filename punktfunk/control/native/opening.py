@@ -16,6 +16,7 @@ from punktfunk.control.native.negotiate import NativeOffer
 from punktfunk.control.native.service import NativeService
 from punktfunk.control.native.session import SessionMeans
 from punktfunk.control.occupancy import Occupancy
+from punktfunk.control.sound.desk import SoundDesk
 from punktfunk.plan import Codec, Pacing, RealtimePlan
 from punktfunk.realtime import prefer, runnable_seals
 from punktfunk.wire.native.capabilities import CompositorKind
@@ -52,6 +53,7 @@ def begin_sessions(
     report: Callable[[str], None],
     flights: FlightLog,
     occupancy: Occupancy,
+    sounds: SoundDesk | None = None,
 ) -> None:
     """Let sessions begin. ``nursery`` owns the displays of all clients."""
     offer = NativeOffer(
@@ -76,4 +78,4 @@ def begin_sessions(
     nursery.start_soon(desks.serve)
     nursery.start_soon(trio.to_thread.run_sync, _load_engine)
     nursery.start_soon(_run_first, threading.get_native_id())
-    service.means = SessionMeans(offer, desks, report, flights)
+    service.means = SessionMeans(offer, desks, report, flights, sounds=sounds)

@@ -30,6 +30,7 @@ from punktfunk.control.native.negotiate import Agreement, MediaPlace, NativeOffe
 from punktfunk.control.native.probes import Probes
 from punktfunk.control.native.punch import MediaSocket
 from punktfunk.control.native.refusal import TurnedAway
+from punktfunk.control.native.session_sound import SessionSound
 from punktfunk.control.native.shards import ShardSize, fitting_shard_bytes
 from punktfunk.control.native.showing import Parts, Show
 from punktfunk.control.native.sound_terms import agree_on_sound
@@ -39,6 +40,7 @@ from punktfunk.control.native.video import MakePipeline, Video
 from punktfunk.control.native.voice import Voice, cut_sentence, is_quit, worded_end
 from punktfunk.control.problems import first_leaf, worded
 from punktfunk.control.quic.errors import CloseReason, QuicClosed
+from punktfunk.control.sound.desk import SoundDesk
 from punktfunk.errors import PunktfunkError, RemoteProtocolError
 from punktfunk.realtime import Pipeline
 from punktfunk.wire.native import control as wire
@@ -66,6 +68,7 @@ class SessionMeans:
     desks: Desks
     report: Report
     flights: FlightLog = field(default_factory=FlightLog)
+    sounds: SoundDesk | None = None  # None, in tests: no desktop is heard, no microphone is made
     make_pipeline: MakePipeline = Pipeline
     random_bytes: Callable[[int], bytes] = field(default=secrets.token_bytes)
 
@@ -90,6 +93,9 @@ class Session:
         self._parts: Parts | None = None
         self._voice = Voice(messages, number, means.report)
         self._show = Show(number, connection, admitted, self._voice, means.desks)
+        self._sounds = SessionSound(means.sounds, admitted.name, self._show.pipewire_remote, self._voice.tell)
+        self._microphone = Microphone(self._voice.tell, self._sounds.open_source)
+        self._audio: HostAudio | None = None
         self._began_s = trio.current_time()
         self._changes = trio.open_memory_channel[tuple[int | None, "Pacing | None"]](8)
 
@@ -112,6 +118,8 @@ class Session:
             "address": self._connection.remote_address[0],
             "seconds": round(trio.current_time() - self._began_s),
             **self._show.status(),
+            **(self._audio.status() if self._audio is not None else {}),
+            "microphone": self._microphone.status(),
         }
         if (parts := self._parts) is not None:
             told |= {
@@ -194,9 +202,8 @@ class Session:
         means, access, hello = self._means, self.admitted.access, self.admitted.hello
         extensions = start.extensions or Extensions()
         local = self._connection.local_address[0]
-        microphone = Microphone(self._voice.tell)
         hands = Hands(
-            access, agreement.welcome.gamepad, hear=microphone.hear, arrived_ns=self._newest_arrived_ns
+            access, agreement.welcome.gamepad, hear=self._microphone.hear, arrived_ns=self._newest_arrived_ns
         )
         video = Video(
             agreement,
@@ -242,12 +249,19 @@ class Session:
             if flags & DeliveryFlag.DIAGNOSTIC:
                 nursery.start_soon(self._show.run_without, parts)
             else:
-                nursery.start_soon(self._sound(parts.agreement).run)
+                self._audio = self._sound(parts.agreement)
+                nursery.start_soon(self._audio.run)
+                nursery.start_soon(self._microphone.run)
                 nursery.start_soon(self._show.run, parts)
 
     def _sound(self, agreement: Agreement) -> HostAudio:
         source, voice = self._means.offer.sound, self._voice
-        return HostAudio(self._connection, agreement.audio, source, say=voice.say_in_time, tell=voice.tell)
+        return HostAudio(
+            *(self._connection, agreement.audio, source),
+            say=voice.say_in_time,
+            tell=voice.tell,
+            desktop=self._sounds.desktop,
+        )
 
     # -- tasks
 

@@ -76,6 +76,13 @@ class Show:
         self._video: Video | None = None
         self._hands: Hands | None = None
         self.flight: HostFlight | None = None
+        self._shown = trio.Event()
+        self._pipewire_remote = ""
+
+    async def pipewire_remote(self) -> str:
+        """Wait for the display; return the output's ``pipewire_remote``."""
+        await self._shown.wait()
+        return self._pipewire_remote
 
     async def run(self, parts: Parts) -> None:
         """Find the client's socket, make its display, then stream pictures and take input."""
@@ -102,6 +109,8 @@ class Show:
                 await video.running.wait()
             desk = await self._take_desk(mode)
             output = desk.output
+            self._pipewire_remote = output.pipewire_remote
+            self._shown.set()
             async with open_injector(output) as injector:
                 nursery.start_soon(parts.hands.deliver, injector)
                 nursery.start_soon(self._keep_awake, output)

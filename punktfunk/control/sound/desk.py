@@ -42,7 +42,7 @@ class Listener:
 
 
 class SoundDesk:
-    """What sessions share. ``mode``: who hears the sound by setting."""
+    """What sessions share. ``mode``: who hears the sound; ``microphone``: whether clients have one here."""
 
     def __init__(
         self,
@@ -52,7 +52,9 @@ class SoundDesk:
         *,
         make_node: Callable[..., SoundNode] = SoundNode,
         find_changer: Callable[[SoundServerKind], ChangeDefault] = changer,
+        microphone: bool = True,
     ) -> None:
+        self.has_microphone = microphone
         self.journal = journal
         self.mode = mode
         self._environment = environment
@@ -67,25 +69,6 @@ class SoundDesk:
             {"node": name, "role": node.plan.role.value, **node.counters()}
             for name, node in self._nodes.items()
         ]
-
-    @asynccontextmanager
-    async def heard(
-        self,
-        source: AudioSource,
-        listener: Listener,
-        channel_count: int,
-        rate_hz: int,
-        tell: Tell,
-        *,
-        also_here: bool = False,
-    ) -> AsyncGenerator[SoundNode | None]:
-        """Own what a session of this ``source`` plays into; None where nothing does."""
-        if source is not AudioSource.DESKTOP or self.mode == "host":
-            await trio.lowlevel.checkpoint()
-            yield None
-            return
-        async with self.sink(listener, channel_count, rate_hz, tell, also_here=also_here) as node:
-            yield node
 
     @asynccontextmanager
     async def sink(
@@ -153,6 +136,26 @@ class SoundDesk:
             pipewire_path=pipewire_path(self._environment),
             pulse_path=pulse_path(self._environment),
         )
+
+
+@asynccontextmanager
+async def heard(
+    desk: SoundDesk | None,
+    source: AudioSource,
+    listener: Listener,
+    channel_count: int,
+    rate_hz: int,
+    tell: Tell,
+    *,
+    also_here: bool = False,
+) -> AsyncGenerator[SoundNode | None]:
+    """Own what the programs of a session play into; None where its sound is not a desktop's."""
+    if desk is None or source is not AudioSource.DESKTOP or desk.mode == "host":
+        await trio.lowlevel.checkpoint()
+        yield None
+        return
+    async with desk.sink(listener, channel_count, rate_hz, tell, also_here=also_here) as node:
+        yield node
 
 
 class _Keeper:

@@ -169,6 +169,9 @@ class SilentSound:
     async def run(self):
         await trio.sleep_forever()
 
+    def status(self):
+        return {}
+
 
 @asynccontextmanager
 async def no_inhibition(_output):
