@@ -31,7 +31,7 @@ from punktfunk.control.desktop.kinds import (
 from punktfunk.control.desktop.parts import Part
 from punktfunk.control.desktop.services import COMPOSITOR, SESSION_BUS, base_environment
 from punktfunk.control.desktop.supervisor import Supervisor
-from punktfunk.control.displays.spawned import session_folder
+from punktfunk.control.displays.private_session import session_folder
 from punktfunk.control.system.dbus import call, open_bus
 from punktfunk.control.system.journal import Entry, Journal, new_entry
 from punktfunk.control.system.processes import DISPLAY_VARIABLE, end_by_token, is_alive

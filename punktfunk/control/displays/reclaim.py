@@ -8,7 +8,7 @@ from typing import Final
 
 import trio
 
-from punktfunk.control.displays.spawned import session_folder
+from punktfunk.control.displays.private_session import session_folder
 from punktfunk.control.system.journal import Entry, Journal
 from punktfunk.control.system.processes import end_by_token, end_identities, find_by_token, is_alive
 
@@ -16,6 +16,7 @@ GRACE_S = 2.0
 Undo = Callable[[Journal, Entry], Awaitable[str]]
 
 UNDOING: Final[dict[str, str]] = {
+    "kwin-outputs": "punktfunk.control.displays.kwin.restore:put_back",
     "default-sound": "punktfunk.control.sound.defaults:undo",
     "spawned": "punktfunk.control.displays.reclaim:end_session",
     "output": "punktfunk.control.displays.attached:take_away",

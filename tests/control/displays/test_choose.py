@@ -6,8 +6,9 @@ import pytest
 import trio
 
 from punktfunk.control.displays.choice import choose_backend
+from punktfunk.control.displays.private_session import session_folder
 from punktfunk.control.displays.reclaim import reclaim
-from punktfunk.control.displays.spawned import SpawnedSway, session_folder
+from punktfunk.control.displays.spawned import SpawnedSway
 from punktfunk.control.displays.sway_config import build_config, build_environment
 from punktfunk.control.displays.testcard import Testcard
 from punktfunk.control.displays.topology import topology_lock
