@@ -7,9 +7,10 @@ comes first; the rest follows with whatever time the machine has left.
 
 import json
 import os
-import select
+import queue
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -67,6 +68,8 @@ REST_MODULES: Final = {
     "choose16": 0.4,
     "full16": 0.3,
     "decode16": 0.9,
+    "convert444": 0.7,
+    "convert10": 2.2,
     "rs8_decode": 1.5,
     "histogram": 0.3,
     "repeat": 0.4,
@@ -78,12 +81,32 @@ REST_MODULES: Final = {
     "reassemble": 1.5,
     "native_receive": 1.9,
     "carrying": 0.8,
+    "scale": 0.5,
 }
-"""What it does not: punktfunk/1, decoding and receiving, the lab's and the benchmarks' own."""
-KERNEL_MODULES: Final = STREAM_MODULES | REST_MODULES
+"""What it does not: punktfunk/1, decoding and receiving, scaling, the lab's and the benchmarks' own."""
+SYSTEM_FREE_MODULES: Final = frozenset(
+    {
+        "product8", "fft8", "rs8", "shards", "gf16", "leopard", "encode16", "locator", "rows16", "cauchy",
+        "erasures16", "syndromes16", "choose16", "full16", "decode16", "rs8_decode",
+    }
+)  # fmt: skip
+"""What makes no system calls and needs no library: all the kernels of a client elsewhere than on Linux."""
+KERNEL_MODULES: Final = {
+    name: weight
+    for name, weight in (STREAM_MODULES | REST_MODULES).items()
+    if sys.platform == "linux" or name in SYSTEM_FREE_MODULES
+}
 
 STREAM_CHECKS: Final = ("rs8", "pack", "gcm", "convert")
-REST_CHECKS: Final = ("gf16", "rs8_decode", "leopard_decode", "native_pack", "reassembly")
+REST_CHECKS: Final = (
+    "convert444",
+    "convert10",
+    "gf16",
+    "rs8_decode",
+    "leopard_decode",
+    "native_pack",
+    "reassembly",
+)
 
 _YIELD: Final = "--beside-streams"
 _NICENESS: Final = 5
@@ -165,21 +188,28 @@ def _require_mode() -> None:
 
 def _lines(child: "subprocess.Popen[bytes]", check: Callable[[], None]) -> Iterator[bytes]:
     """Give the child's lines as they come, calling ``check`` while there are none."""
-    assert child.stdout
-    descriptor, buffer = child.stdout.fileno(), b""
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def read() -> None:  # a thread, as not every system can wait for a pipe with a bound
+        assert child.stdout
+        for line in child.stdout:
+            lines.put(line)
+        lines.put(b"")
+
+    threading.Thread(target=read, name="pf-warm", daemon=True).start()
     while True:
         check()
-        if not select.select([descriptor], [], [], _CHECK_S)[0]:
+        try:
+            line = lines.get(timeout=_CHECK_S)
+        except queue.Empty:
             continue
-        data = os.read(descriptor, 4096)
-        if not data:
+        if not line:
             return
-        *lines, buffer = (buffer + data).split(b"\n")
-        yield from lines
+        yield line
 
 
 def _compile_all(*, beside_streams: bool) -> None:
-    with suppress(OSError):
+    with suppress(OSError, AttributeError):  # Windows has no niceness
         os.nice(_NICENESS)
     began_s, spent, total = time.monotonic(), 0.0, sum(KERNEL_MODULES.values())
     for done, (name, weight) in enumerate(KERNEL_MODULES.items(), 1):

@@ -4,15 +4,15 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from punktfunk.plan import VideoPlan
 from punktfunk.realtime.capture.base import CapturedFrame, open_capture
 from punktfunk.realtime.capture.converter import Converter
+from punktfunk.realtime.capture.fit import Fitter
 from punktfunk.realtime.encode.picture import Picture
 from punktfunk.realtime.latest import LatestFrame
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 WAIT_NS: Final = 500_000_000
@@ -32,7 +32,7 @@ class CaptureLoop:
         self._converter = Converter(plan.encode.colour_space, full_range=plan.encode.full_range)
         mode = plan.source.mode
         self._shape = (mode.height_px, mode.width_px)
-        self._fitted: NDArray[np.uint32] | None = None
+        self._fitter: Fitter | None = None
         self._notes: deque[str] = deque(maxlen=MAXIMUM_NOTES)
         self._counters = {"captured_frames": 0, "misfit_frames": 0}
 
@@ -62,7 +62,7 @@ class CaptureLoop:
     def _offer(self, frame: CapturedFrame) -> None:
         picture = self._latest.writable()
         try:
-            self._converter.convert(self._fit(frame.pixels), picture)
+            self._converter.convert(self._fit(frame), picture)
             if frame.patch is not None and frame.pixels.shape == self._shape:
                 self._converter.lay(frame.patch, picture)
         finally:
@@ -71,17 +71,11 @@ class CaptureLoop:
         self._latest.put(picture)
         self._counters["captured_frames"] += 1
 
-    def _fit(self, pixels: "NDArray[np.uint32]") -> "NDArray[np.uint32]":
-        """Cut the picture, or fill it up with black, to the stream's size, which clients cannot change.
-
-        Someone may have changed the mode of an output in the middle of a session.
-        """
-        if pixels.shape == self._shape:
-            return pixels
+    def _fit(self, frame: CapturedFrame) -> "NDArray[np.uint32]":
+        """Scale the picture into the stream's size, which clients cannot change, where it has another."""
+        if frame.pixels.shape == self._shape:
+            return frame.pixels
         self._counters["misfit_frames"] += 1
-        if self._fitted is None:
-            self._fitted = np.zeros(self._shape, np.uint32)
-        rows, columns = (min(have, want) for have, want in zip(pixels.shape, self._shape, strict=True))
-        self._fitted.fill(0)
-        self._fitted[:rows, :columns] = pixels[:rows, :columns]
-        return self._fitted
+        if self._fitter is None:
+            self._fitter = Fitter(self._shape)
+        return self._fitter.fit(frame.pixels, frame.patch)
