@@ -47,7 +47,7 @@ WHEEL: Final = 2
 VERTICAL, HORIZONTAL = 0, 1
 SLOTS: Final = 16
 BACKLOG: Final = 512
-"""Calls that may wait for a D-Bus that does not take them; then everything is released."""
+"""Calls that may wait for a D-Bus that does not take them; then events are dropped, motion at once."""
 RELEASE_S: Final = 1.0
 HARMLESS_KEY: Final = 240
 """KEY_UNKNOWN: no keymap has anything on it."""
@@ -59,6 +59,7 @@ class NotifyInjector:
     def __init__(self, cast: Cast, region: Callable[[], Region | None], keymap: "Keymap | None") -> None:
         self.injected: Counter[str] = Counter()
         self.unsupported: Counter[str] = Counter()
+        self.dropped: Counter[str] = Counter()
         self._cast = cast
         self._region = region
         self._address = DBusAddress(cast.remote_path, bus_name=REMOTE, interface=f"{REMOTE}.Session")
@@ -72,6 +73,11 @@ class NotifyInjector:
 
     def inject(self, event: InputEvent) -> None:
         """Make one event real, or count why not."""
+        if len(self._waiting) >= BACKLOG:
+            self.dropped[type(event).__name__] += 1
+            # What is held is only let go of once that can be sent: a release may be among what is lost.
+            self._lost = self._lost or not isinstance(event, MouseMove | MouseMoveAbsolute)
+            return
         done = not self._cast.link.closed.is_set() and self._dispatch(event)
         (self.injected if done else self.unsupported)[type(event).__name__] += 1
 
@@ -158,9 +164,6 @@ class NotifyInjector:
             self._call("NotifyTouchUp", "u", slot)
 
     def _call(self, method: str, signature: str, *values: Any) -> None:
-        if len(self._waiting) >= BACKLOG:
-            self._lost = True  # a release may be among what is lost
-            return
         self._waiting.append(new_method_call(self._address, method, signature, values))
         self._something.set()
 
