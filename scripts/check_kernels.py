@@ -34,6 +34,7 @@ SUPPORT = {
     "strips8",
     "system",
     "views",
+    "weigh",
 }
 MODEL_TESTS = {
     "encode16": TESTS / "kernels" / "test_encode16.py",

@@ -45,10 +45,6 @@ def test_both_layouts_equal_their_twins(
     assert fast.convert_nv12(pixels, width, *ours, weights) == 0
     slow.convert_nv12(pixels, width, *theirs, weights)
     assert all(map(np.array_equal, ours, theirs))
-    ours, theirs = ([luma.copy()] for _ in range(2))
-    assert fast.fill_luma(pixels, width, *ours, weights) == 0
-    slow.fill_luma(pixels, width, *theirs, weights)
-    assert np.array_equal(ours[0], theirs[0])
 
 
 @pytest.mark.parametrize("space", list(ColourSpace))
@@ -92,10 +88,10 @@ def test_the_unused_byte_does_not_matter_and_pixels_may_be_read_only() -> None:
     weights = colour.fixed_point(ColourSpace.BT709, full_range=False)
     pixels = np.random.default_rng(3).integers(0, 1 << 24, (4, 4), dtype=np.uint32)
     ours, theirs = (np.zeros((4, 4), np.uint8) for _ in range(2))
-    fast.fill_luma(pixels, 4, ours, weights)
+    fast.convert_nv12(pixels, 4, ours, np.zeros((2, 4), np.uint8), weights)
     pixels |= np.uint32(0xFF000000)
     pixels.flags.writeable = False
-    fast.fill_luma(pixels, 4, theirs, weights)
+    fast.convert_nv12(pixels, 4, theirs, np.zeros((2, 4), np.uint8), weights)
     assert np.array_equal(ours, theirs)
 
 
@@ -112,7 +108,7 @@ def test_wrong_sizes_touch_nothing() -> None:
     assert fast.convert_i420(pixels, 5, luma[:5], half, half, weights) == BAD_SIZE
     assert fast.convert_nv12(pixels, 5, luma, half, weights) == BAD_SIZE
     assert fast.convert_nv12(pixels, 0, luma, chroma, weights) == BAD_SIZE
-    assert fast.fill_luma(pixels, 5, luma, weights[:4].copy()) == BAD_SIZE
+    assert fast.convert_nv12(pixels, 5, luma, chroma, weights[:4].copy()) == BAD_SIZE
     assert (luma == 7).all()
     assert (half == 7).all()
     assert (chroma == 7).all()
