@@ -100,7 +100,7 @@ class Double:
             text = compile_names(LayoutNames(layout="de")).text + b"\0"
             handle = os.memfd_create("keymap")
             os.write(handle, text)
-            with open(handle, "rb") as file:
+            with os.fdopen(handle, "rb") as file:
                 device.new_keymap(eis.KeymapType.XKB, file, len(text)).add()
         device.add().resume()
         self.devices[name] = device
@@ -237,7 +237,7 @@ async def main() -> None:
             try:
                 with trio.fail_after(20):
                     results[case.__name__] = await case(double)
-            except Exception:
+            except Exception:  # noqa: BLE001 - the test outside shows it
                 results[case.__name__] = {"failed": traceback.format_exc()}
             nursery.cancel_scope.cancel()
     json.dump(results, sys.stdout)

@@ -154,7 +154,9 @@ def _offer(
     properties[_SIZE] = size
     # 0/1 says that frames come when something changed, at most as often as the other rate.
     properties[_FRAME_RATE] = choice(ChoiceKind.RANGE, Fraction(0, 1), Fraction(0, 1), Fraction(1000, 1))
-    properties[_MAX_FRAME_RATE] = choice(ChoiceKind.RANGE, rate, Fraction(1, 1), rate)
+    # Of a range a node takes its own idea, so that mutter would make a monitor of 60 Hz whatever we want.
+    exactly = isinstance(size, Rectangle)
+    properties[_MAX_FRAME_RATE] = rate if exactly else choice(ChoiceKind.RANGE, rate, Fraction(1, 1), rate)
     if ten_bit:
         properties[_TRANSFER] = Property(Id(TRANSFER_PQ), MANDATORY)
         properties[_PRIMARIES] = Property(Id(PRIMARIES_BT2020), MANDATORY)

@@ -36,7 +36,10 @@ class Link:
         self.calls.append((fields["member"], *message.body))
 
 
-def opened(region=Region(100, 50, 1280, 720)):
+PLACE = Region(100, 50, 1280, 720)
+
+
+def opened(region=PLACE):
     link = Link()
     return link, open_notify_injector(Cast(link, "/session/u1", STREAM, 42, ""), lambda: region, None)
 
@@ -62,7 +65,7 @@ async def test_pointer_and_keys(autojump_clock):
             Key(0x41, pressed=True),
         ):
             injector.inject(event)
-        injector.inject(HapticsEnable(True))
+        injector.inject(HapticsEnable(enabled=True))
         assert injector.unsupported == {"HapticsEnable": 1}
     assert link.calls == [
         *WAKE,
