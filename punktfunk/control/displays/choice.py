@@ -23,12 +23,13 @@ BACKENDS: Final[dict[str, str]] = {
     "sway-attached": "punktfunk.control.displays.attached:AttachedSway",
     "sway": "punktfunk.control.displays.spawned:SpawnedSway",
     "hyprland": "punktfunk.control.displays.hyprland.attached:AttachedHyprland",
+    "kwin": "punktfunk.control.displays.kwin.backend:KWinDisplays",
     "gnome": "punktfunk.control.displays.mutter.backend:Gnome",
     "testcard": "punktfunk.control.displays.testcard:Testcard",
 }
 """Every backend: where its class is, which is made with ``(journal, options=, environment=)``."""
 
-DESKTOPS: Final = ("sway-attached", "hyprland", "gnome")
+DESKTOPS: Final = ("sway-attached", "hyprland", "kwin", "gnome")
 """Backends that join a desktop that runs already, in the order of asking."""
 PRIVATE: Final = ("sway",)
 """Backends that start a session of their own for every stream."""

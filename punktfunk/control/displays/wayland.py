@@ -6,6 +6,8 @@ it).
 """
 
 import os
+import socket
+import struct
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,7 +16,7 @@ import trio
 from pywayland.client import Display
 from pywayland.protocol.wayland import WlOutput
 
-from punktfunk.errors import EnvironmentProblem
+from punktfunk.errors import EnvironmentProblem, PunktfunkError
 
 ANSWER_S = 5.0
 OUTPUT_VERSION = 4
@@ -38,6 +40,7 @@ class WaylandConnection:
         self.on_global: Callable[[int, str, int], None] = _ignore
         self.on_removal: Callable[[int], None] = _ignore
         self._stalled_event = trio.Event()
+        self._awaited: set[trio.Event] = set()
         self.registry = display.get_registry()
         self.registry.dispatcher["global"] = self._on_global
         self.registry.dispatcher["global_remove"] = self._on_removal
@@ -98,6 +101,14 @@ class WaylandConnection:
                 return output
         raise EnvironmentProblem(f"the compositor has no output {wanted}")
 
+    def peer_pid(self) -> int:
+        """Return the pid of who listens on the socket (unix(7), SO_PEERCRED)."""
+        with socket.socket(fileno=os.dup(self._display.get_fd())) as copy:
+            pid, _uid, _gid = struct.unpack(
+                "=iII", copy.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+            )
+        return int(pid)
+
     def flush(self) -> None:
         """Send what is queued as far as the socket takes it; the rest follows as soon as it does."""
         # -1 also stands for a dead socket, which the reading task notices.
@@ -115,10 +126,16 @@ class WaylandConnection:
 
         callback.dispatcher["done"] = on_done
         self.flush()
-        with trio.move_on_after(ANSWER_S):
-            await done.wait()
-        if not done.is_set():
+        if not await self.answer(done, ANSWER_S):
             raise EnvironmentProblem("the compositor does not answer")
+
+    async def answer(self, event: trio.Event, timeout_s: float) -> bool:
+        """Wait for what a handler will set; False if it does not come in time, or the compositor is gone."""
+        self._awaited.add(event)
+        with trio.move_on_after(timeout_s if self.alive else 0):
+            await event.wait()
+        self._awaited.discard(event)
+        return self.alive and event.is_set()
 
     async def read(self) -> None:
         """Dispatch events until the compositor is gone."""
@@ -131,6 +148,8 @@ class WaylandConnection:
                 self.flush()
         except RuntimeError:
             self.alive = False
+            for event in self._awaited:
+                event.set()
 
     async def drain(self) -> None:
         """Flush again whenever a stalled compositor reads again."""
@@ -182,6 +201,7 @@ async def open_wayland_on(handle: int) -> AsyncGenerator[WaylandConnection]:
     """Talk over a connected socket, which is closed at the end; otherwise as ``open_wayland``."""
     display = Display(handle)
     display.connect()
+    problem: PunktfunkError | None = None
     try:
         async with trio.open_nursery() as nursery:
             connection = WaylandConnection(display)
@@ -192,8 +212,12 @@ async def open_wayland_on(handle: int) -> AsyncGenerator[WaylandConnection]:
                 await connection.roundtrip()  # the second one brings the names of the outputs just bound
                 yield connection
                 connection.flush()
+            except PunktfunkError as error:
+                problem = error  # out of the nursery it would come wrapped
             finally:
                 nursery.cancel_scope.cancel()
+        if problem is not None:
+            raise problem
     finally:
         # Without this the interpreter crashes at exit: proxies outlive the library's state.
         connection.registry.destroy()
