@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from punktfunk.control.system.processes import find_by_token
+from punktfunk.plan import PipeWireSource
+from punktfunk.realtime.capture.pipewire import PipeWireCapture
 from punktfunk.realtime.capture.wayland import WaylandCapture
 
 SCRIPT = Path(__file__).parent.parent / "scripts" / "trixie_chroot"
@@ -62,7 +64,8 @@ class Viewer:
     """Captures an output on the caller's thread."""
 
     def __init__(self, source):
-        self.capture = WaylandCapture(source)
+        is_node = isinstance(source, PipeWireSource)
+        self.capture = PipeWireCapture(source) if is_node else WaylandCapture(source)
         self.reader, self.writer = os.pipe()
 
     def __enter__(self):

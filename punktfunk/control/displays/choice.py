@@ -25,11 +25,13 @@ BACKENDS: Final[dict[str, str]] = {
     "hyprland": "punktfunk.control.displays.hyprland.attached:AttachedHyprland",
     "kwin": "punktfunk.control.displays.kwin.backend:KWinDisplays",
     "gnome": "punktfunk.control.displays.mutter.backend:Gnome",
+    "gamescope-attached": "punktfunk.control.displays.gamescope.attached:AttachedGamescope",
+    "gamescope": "punktfunk.control.displays.gamescope.spawned:SpawnedGamescope",
     "testcard": "punktfunk.control.displays.testcard:Testcard",
 }
 """Every backend: where its class is, which is made with ``(journal, options=, environment=)``."""
 
-DESKTOPS: Final = ("sway-attached", "hyprland", "kwin", "gnome")
+DESKTOPS: Final = ("sway-attached", "hyprland", "kwin", "gnome", "gamescope-attached")
 """Backends that join a desktop that runs already, in the order of asking."""
 PRIVATE: Final = ("sway",)
 """Backends that start a session of their own for every stream."""
@@ -39,7 +41,7 @@ LAST: Final = ("testcard",)
 
 def settings_known() -> tuple[str, ...]:
     """List the values that the ``display`` setting may have here."""
-    return ("auto", "attach", *(name for name in BACKENDS if name != "sway-attached"))
+    return ("auto", "attach", *(name for name in BACKENDS if not name.endswith("-attached")))
 
 
 async def choose_backend(

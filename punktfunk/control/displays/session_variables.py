@@ -63,3 +63,10 @@ async def ask_by_script(
 def _write(file: Path, text: str) -> None:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
+
+
+def pipewire_socket_of(environment: Mapping[str, str]) -> str:
+    """Return the path of the PipeWire socket that these variables mean (module-protocol-native)."""
+    name = environment.get("PIPEWIRE_REMOTE") or "pipewire-0"
+    folder = environment.get("PIPEWIRE_RUNTIME_DIR") or str(runtime_folder_of(environment))
+    return name if name.startswith("/") else str(Path(folder) / name)
