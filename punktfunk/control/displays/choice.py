@@ -27,13 +27,14 @@ BACKENDS: Final[dict[str, str]] = {
     "gnome": "punktfunk.control.displays.mutter.backend:Gnome",
     "gamescope-attached": "punktfunk.control.displays.gamescope.attached:AttachedGamescope",
     "gamescope": "punktfunk.control.displays.gamescope.spawned:SpawnedGamescope",
+    "wlroots": "punktfunk.control.displays.wlroots:SpawnedWlroots",
     "testcard": "punktfunk.control.displays.testcard:Testcard",
 }
 """Every backend: where its class is, which is made with ``(journal, options=, environment=)``."""
 
 DESKTOPS: Final = ("sway-attached", "hyprland", "kwin", "gnome", "gamescope-attached")
 """Backends that join a desktop that runs already, in the order of asking."""
-PRIVATE: Final = ("sway",)
+PRIVATE: Final = ("sway", "wlroots")
 """Backends that start a session of their own for every stream."""
 LAST: Final = ("testcard",)
 """What is left for ``auto``."""

@@ -208,7 +208,7 @@ def furnished(app: App, output: VirtualOutput) -> App:
 
     Unlike an app's own command, the terminal may be closed without ending anything.
     """
-    terminal = find_terminal() if output.backend in {SpawnedSway.name, "session-sway"} else None
+    terminal = find_terminal() if output.backend in {SpawnedSway.name, "wlroots", "session-sway"} else None
     if app.spec.command or terminal is None:
         return app
     return replace(app, spec=replace(app.spec, command=terminal))
