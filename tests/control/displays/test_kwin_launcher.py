@@ -46,6 +46,10 @@ def test_launcher_is_no_other_programs_interpreter(launcher):
     assert said == str(launcher.executable)
 
 
+def executable_of(pid):
+    return Path(f"/proc/{pid}/exe").readlink()
+
+
 @pytest.mark.trio
 async def test_connection_is_the_launchers(launcher, tmp_path):
     path = str(tmp_path / "wayland-0")
@@ -58,7 +62,7 @@ async def test_connection_is_the_launchers(launcher, tmp_path):
                     pid, uid, _gid = struct.unpack(
                         "=iII", theirs.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
                     )
-                    assert Path(f"/proc/{pid}/exe").readlink() == launcher.executable
+                    assert executable_of(pid) == launcher.executable
                     assert uid == os.getuid()
                     ours.send(b"hello")
                     assert theirs.recv(5) == b"hello"
