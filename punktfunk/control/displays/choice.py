@@ -9,12 +9,14 @@ Backends are loaded when they are asked for: each brings bindings that the other
 """
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Final, cast
 
-from punktfunk.control.displays.base import DisplayBackend, DisplayOptions
+from punktfunk.control.displays.base import Capabilities, DisplayBackend, DisplayOptions
 from punktfunk.control.displays.limit import LimitedBackend
 from punktfunk.control.system.journal import Journal
 from punktfunk.errors import ConfigError, EnvironmentProblem
@@ -40,9 +42,28 @@ LAST: Final = ("testcard",)
 """What is left for ``auto``."""
 
 
+ABSENT: Final = re.compile(r"no (\S+).* of this user runs")
+"""How the backend of a desktop says that it found none."""
+LOG_IN: Final = 'Log into a desktop, or set display = "sway" for a private session.'
+
+
 def settings_known() -> tuple[str, ...]:
     """List the values that the ``display`` setting may have here."""
     return ("auto", "attach", *(name for name in BACKENDS if not name.endswith("-attached")))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The backend that is used, what it found, and every one before it with what kept it from being used."""
+
+    backend: DisplayBackend
+    found: Capabilities
+    refused: tuple[tuple[str, Capabilities], ...]
+
+    @property
+    def failed(self) -> tuple[tuple[str, Capabilities], ...]:
+        """Those refused although their desktop runs: their owner may want to do something about it."""
+        return tuple((name, found) for name, found in self.refused if not is_absent(name, found))
 
 
 async def choose_backend(
@@ -58,22 +79,53 @@ async def choose_backend(
     ``environment``: the variables of the session to look at, by default our own. A backend asked for by name
     is the one that is used: if it does not work, EnvironmentProblem says why.
     """
+    choice = await walk_backends(setting, runtime_folder, options, environment, noise=testcard_noise)
+    asked = [] if setting == "auto" else ["asked for"]
+    return choice.backend, "; ".join([*asked, *word_refusals(choice.refused), choice.found.reason])
+
+
+async def walk_backends(
+    setting: str,
+    runtime_folder: Path,
+    options: DisplayOptions | None = None,
+    environment: Mapping[str, str] | None = None,
+    *,
+    noise: bool = False,
+) -> Choice:
+    """Ask backends in their order until one works; see ``choose_backend``."""
     if setting not in settings_known():
         raise ConfigError(f"display = {setting!r}", hint=f"Choose one of {', '.join(settings_known())}.")
     options = options or DisplayOptions()
     environment = os.environ if environment is None else environment
     walked = {"auto": (*DESKTOPS, *PRIVATE, *LAST), "attach": DESKTOPS}.get(setting, (setting,))
-    refusals: list[str] = []
-    hints: list[str] = []
+    refused: list[tuple[str, Capabilities]] = []
     for name in walked:
-        backend = make_backend(name, Journal(runtime_folder), options, environment, noise=testcard_noise)
+        backend = make_backend(name, Journal(runtime_folder), options, environment, noise=noise)
         found = await backend.probe()
         if found.available:
-            asked = [] if setting == "auto" else ["asked for"]
-            return LimitedBackend(backend, options.limit), "; ".join([*asked, *refusals, found.reason])
-        refusals.append(found.reason)
-        hints.append(found.hint)
-    raise EnvironmentProblem(f"display {setting}: {'; '.join(refusals)}", hint=hints[0])
+            return Choice(LimitedBackend(backend, options.limit), found, tuple(refused))
+        refused.append((name, found))
+    # The remedy of a desktop that runs helps more than to be told to log into another one.
+    hints = [found.hint for name, found in refused if len(walked) == 1 or not is_absent(name, found)]
+    raise EnvironmentProblem(
+        f"display {setting}: {'; '.join(word_refusals(refused))}", hint=hints[0] if hints else LOG_IN
+    )
+
+
+def is_absent(name: str, found: Capabilities) -> bool:
+    """Tell whether a backend was refused for the mere reason that its desktop does not run."""
+    return name in DESKTOPS and ABSENT.fullmatch(found.reason) is not None
+
+
+def word_refusals(refused: Sequence[tuple[str, Capabilities]]) -> list[str]:
+    """Make a sentence of each refusal; desktops that do not run share one."""
+    absent = [
+        match[1] for name, found in refused if name in DESKTOPS and (match := ABSENT.fullmatch(found.reason))
+    ]
+    others = [found.reason for name, found in refused if not is_absent(name, found)]
+    if len(absent) < 2:
+        return [found.reason for _, found in refused]
+    return [f"no desktop of this user runs ({', '.join(absent)})", *others]
 
 
 def make_backend(
