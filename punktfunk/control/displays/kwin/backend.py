@@ -16,6 +16,7 @@ from punktfunk.control.displays.kwin.desk import Desk, Shared, open_desk
 from punktfunk.control.displays.kwin.door import is_let_in, open_kwin
 from punktfunk.control.displays.kwin.launcher import COMMAND, complaint, find_launcher
 from punktfunk.control.displays.kwin.sessions import find_kwin, inside, pipewire_socket
+from punktfunk.control.displays.kwin.start import OPEN_TO_ALL
 from punktfunk.control.displays.kwin.version import kwin_version
 from punktfunk.control.displays.wayland import open_wayland
 from punktfunk.control.system.journal import Journal
@@ -37,8 +38,11 @@ class KWinDisplays:
         options: DisplayOptions | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        self._options = options or DisplayOptions()
         self._environment = dict(environment or {})
+        self._options = options or DisplayOptions()
+        if self._environment.get(OPEN_TO_ALL) and self._options.arrangement == "extend":
+            # A session of our own: the screen that KWin began with is one that nobody sees.
+            self._options = replace(self._options, arrangement="exclusive")
         self._shared = Shared(journal)
         self._desks: dict[str, Desk] = {}
 
