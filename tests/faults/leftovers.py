@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 import tempfile
 import time
@@ -14,6 +15,8 @@ import psutil
 from harness import AlteredHost, Client, paired
 from pictures import app_number
 
+TOKEN = re.compile(r"[0-9a-f]{16}")
+"""Names one display or session, and is another for the next."""
 SETTLE_S = 20.0
 """Idle HTTP connections, ENet's farewells and Trio's cached worker threads take their time."""
 
@@ -106,7 +109,7 @@ class Footprint:
         )
         self.tasks = json.loads((host.folder / "alter" / "tasks.json").read_text())
         self.files = sorted(
-            str(path.relative_to(host.folder))
+            TOKEN.sub("TOKEN", str(path.relative_to(host.folder)))
             for part in ("run", "tmp", "state")
             for path in (host.folder / part).rglob("*")
             if path.name != "app.log"

@@ -150,8 +150,16 @@ async def own_session(
         with trio.move_on_after(CLEANUP_S, shield=True):
             survivors = await end_by_token(entry.token, STRAGGLERS_S)
             shutil.rmtree(folder, ignore_errors=True)
+            _forget_parked(journal)
             if not survivors:
                 journal.remove(entry.token)
+
+
+def _forget_parked(journal: Journal) -> None:
+    """Drop notes of outputs that a compositor could not remove and that went with it."""
+    for entry in journal.entries()[0]:
+        if entry.kind == "parked" and not any(map(is_alive, entry.processes)):
+            journal.remove(entry.token)
 
 
 @dataclass
