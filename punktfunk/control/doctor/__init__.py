@@ -10,18 +10,17 @@ import trio
 
 from punktfunk import paths, realtime
 from punktfunk.config import Settings
-from punktfunk.control.chosen import chosen_backend
+from punktfunk.control.chosen import display_options
+from punktfunk.control.displays.choice import walk_backends
+from punktfunk.control.doctor.displays import display_findings, no_compositor
 from punktfunk.control.doctor.finding import Finding, Status, run_command
 from punktfunk.control.doctor.firewall import examine_firewall
 from punktfunk.control.doctor.machine import examine_kernels, examine_realtime
 from punktfunk.control.doctor.network import examine_buffers, examine_ports
 from punktfunk.control.doctor.picture import (
-    capture_finding,
-    compositor_finding,
     encoder_findings,
     examine_audio,
     examine_gpu,
-    no_compositor,
     sway_version,
 )
 from punktfunk.errors import PunktfunkError
@@ -66,14 +65,12 @@ def can_stream(findings: Iterable[Finding]) -> bool:
 
 
 def _display(settings: Settings) -> list[Finding]:
-    async def choose() -> tuple[str, str, str]:
-        backend, reason = await chosen_backend(settings, paths.runtime_folder(settings.state))
-        return backend.name, reason, (await backend.probe()).version
-
+    folder, options = paths.runtime_folder(settings.state), display_options(settings)
     try:
-        backend, reason, version = trio.run(choose)
+        choice = trio.run(walk_backends, settings.display, folder, options)
     except PunktfunkError as error:
         return [no_compositor(error)]
-    if backend == "sway" and not version:
+    version = choice.found.version
+    if choice.backend.name == "sway" and not version:
         version = sway_version(run_command)
-    return [compositor_finding(backend, reason), capture_finding(backend, version)]
+    return display_findings(choice, settings, version)

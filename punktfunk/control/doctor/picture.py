@@ -1,4 +1,4 @@
-"""Where the picture comes from, which GPU and which encoder make the video of it, and the sound."""
+"""Which GPU and which encoder make the video, and the sound of it; where pictures come from: ``displays``."""
 
 import os
 import pwd
@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Protocol
 
 from punktfunk.control.doctor.finding import Finding, Run, Status, read_text
-from punktfunk.errors import PunktfunkError
 from punktfunk.plan import Codec
 
 GPU_VENDORS = {"0x10de": "NVIDIA", "0x1002": "AMD", "0x8086": "Intel", "0x1af4": "virtio", "0x1234": "QEMU"}
-SWAY_WITH_EXT_CAPTURE = (1, 12)
 LONGEST_REASON = 80
 
 
@@ -51,48 +49,10 @@ class EncoderReport(Protocol):
         """Better ones that were tried before."""
 
 
-def compositor_finding(backend: str, reason: str) -> Finding:
-    """Say which display backend a session would get."""
-    if backend != "testcard":
-        return Finding("compositor", Status.OK, f"{backend}: {reason}")
-    return Finding(
-        "compositor",
-        Status.DEGRADED,
-        f"test card: {reason}",
-        "Clients see a moving test card instead of a desktop.",
-        "Install sway (`sudo apt install sway`, `sudo dnf install sway` or `sudo pacman -S sway`) "
-        "and run punktfunk as an ordinary user.",
-    )
-
-
-def no_compositor(error: PunktfunkError) -> Finding:
-    """Say why the display that the settings ask for cannot be had."""
-    return Finding(
-        "compositor",
-        Status.MISSING,
-        str(error),
-        "serve starts, but no session gets a picture.",
-        error.hint or 'Set display = "auto".',
-        vital=True,
-    )
-
-
 def sway_version(run: Run) -> str:
     """Ask the installed sway, as none runs yet; empty where it does not say."""
     answer = run(["sway", "--version"])
     return answer.output.strip().removeprefix("sway version ").partition("-")[0] if answer else ""
-
-
-def capture_finding(backend: str, version: str) -> Finding:
-    """Say how frames leave the compositor."""
-    if backend == "testcard":
-        return Finding("capture", Status.OK, "none needed: punktfunk draws the test card itself")
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    if numbers >= SWAY_WITH_EXT_CAPTURE:
-        return Finding("capture", Status.OK, f"ext-image-copy-capture-v1 (sway {version}), shared memory")
-    return Finding(
-        "capture", Status.OK, f"wlr-screencopy (sway {version or 'of unknown version'}), shared memory"
-    )
 
 
 def encoder_findings(reports: Sequence[EncoderReport]) -> list[Finding]:

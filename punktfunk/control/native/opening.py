@@ -11,6 +11,7 @@ from punktfunk.control.apps import Catalogue
 from punktfunk.control.chosen import sound
 from punktfunk.control.displays.base import DisplayBackend
 from punktfunk.control.flight_log import FlightLog
+from punktfunk.control.input.session import InputMeans
 from punktfunk.control.native.desks import DeskMeans, Desks
 from punktfunk.control.native.negotiate import NativeOffer
 from punktfunk.control.native.service import NativeService
@@ -26,7 +27,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_COMPOSITORS: Final = {"attach": CompositorKind.WLROOTS, "sway": CompositorKind.WLROOTS}
+_COMPOSITORS: Final = {
+    "attach": CompositorKind.WLROOTS,
+    "sway": CompositorKind.WLROOTS,
+    "wlroots": CompositorKind.WLROOTS,
+    "kwin": CompositorKind.KWIN,
+    "plasma": CompositorKind.KWIN,
+    "gnome": CompositorKind.MUTTER,
+    "hyprland": CompositorKind.HYPRLAND,
+    "gamescope": CompositorKind.GAMESCOPE,
+}
 
 
 def _load_engine() -> type[object]:
@@ -54,6 +64,7 @@ def begin_sessions(
     flights: FlightLog,
     occupancy: Occupancy,
     sounds: SoundDesk | None = None,
+    input_means: InputMeans | None = None,
 ) -> None:
     """Let sessions begin. ``nursery`` owns the displays of all clients."""
     offer = NativeOffer(
@@ -63,7 +74,9 @@ def begin_sessions(
         forced_pacing=settings.native_pacing != "auto",
         cipher=settings.native_cipher,
         aes_is_fast=runnable_seals()[0] != "evp",
-        compositor=_COMPOSITORS.get(backend.name, CompositorKind.AUTO),
+        compositor=_COMPOSITORS.get(
+            backend.name.removeprefix("session-").removesuffix("-attached"), CompositorKind.AUTO
+        ),
         realtime=realtime,
         sound=sound(settings.audio, backend.name),
         pcm=settings.native_pcm,
@@ -78,4 +91,6 @@ def begin_sessions(
     nursery.start_soon(desks.serve)
     nursery.start_soon(trio.to_thread.run_sync, _load_engine)
     nursery.start_soon(_run_first, threading.get_native_id())
-    service.means = SessionMeans(offer, desks, report, flights, sounds=sounds)
+    service.means = SessionMeans(
+        offer, desks, report, flights, sounds=sounds, input=input_means or InputMeans()
+    )

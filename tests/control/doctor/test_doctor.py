@@ -6,18 +6,11 @@ import pytest
 from punktfunk.commands.doctor import lines_of
 from punktfunk.config import Settings
 from punktfunk.control import doctor
+from punktfunk.control.doctor.displays import capture_finding, compositor_finding, no_compositor
 from punktfunk.control.doctor.finding import Answer, Finding, Status, run_command
 from punktfunk.control.doctor.machine import examine_kernels, examine_realtime, try_fifo
 from punktfunk.control.doctor.network import examine_buffers, examine_ports
-from punktfunk.control.doctor.picture import (
-    capture_finding,
-    compositor_finding,
-    encoder_findings,
-    examine_audio,
-    examine_gpu,
-    no_compositor,
-    sway_version,
-)
+from punktfunk.control.doctor.picture import encoder_findings, examine_audio, examine_gpu, sway_version
 from punktfunk.errors import EnvironmentProblem, PunktfunkError
 from punktfunk.plan import Codec
 
@@ -228,6 +221,7 @@ def test_examine_asks_every_part(monkeypatch):
     assert looked == ["compositor", "encoders", "network", "kernels"]
     assert [finding.check for finding in findings] == [
         "compositor",
+        "displays",
         "capture",
         "GPU",
         "encoder h264",
