@@ -134,6 +134,18 @@ class Settings(_Frozen):
         "or other wlroots session, your own monitor (mirror), whatever the desktop's portal gives, or a test "
         "card; see docs/displays.md",
     )
+    input: Literal["auto", "eis", "compositor", "uinput"] = Field(
+        default="auto",
+        description="how keys and mouse reach the desktop: by what its compositor offers, or by uinput",
+    )
+    keyboard: Literal["layout", "scancode"] = Field(
+        default="layout",
+        description="what a key means: the client's character, or the key's place, as games want it",
+    )
+    pads: Literal["auto", "off", "xbox360", "xboxone", "dualsense", "dualshock4", "switchpro"] = Field(
+        default="auto",
+        description="gamepad that games see for a client's; auto is the nearest kind",
+    )
     display_arrangement: Literal["extend", "primary", "exclusive"] = Field(
         default="extend",
         description="how a client's display joins your desktop: one more, also the main one, or the only one "

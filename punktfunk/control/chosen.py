@@ -9,6 +9,8 @@ from punktfunk import paths
 from punktfunk.control.apps import AppSpec, PrepStep
 from punktfunk.control.displays.base import DisplayBackend, DisplayOptions
 from punktfunk.control.displays.choice import choose_backend
+from punktfunk.control.input.session import InputMeans
+from punktfunk.control.pads.hub import PadMeans
 from punktfunk.control.sound.desk import SoundDesk
 from punktfunk.control.system.journal import Journal
 from punktfunk.plan import AudioSource
@@ -40,6 +42,11 @@ def sound_desk(settings: "Settings") -> SoundDesk:
     """Make what the sounds of all sessions share."""
     journal = Journal(paths.runtime_folder(settings.state))
     return SoundDesk(journal, settings.audio_mode, microphone=settings.microphone)
+
+
+def input_means(settings: "Settings") -> InputMeans:
+    """Collect what the settings say about every session's input; its pads share the host's player slots."""
+    return InputMeans(settings.input, settings.keyboard, PadMeans(settings.pads))
 
 
 def display_options(settings: "Settings") -> DisplayOptions:

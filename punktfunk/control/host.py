@@ -22,7 +22,7 @@ import trio
 from punktfunk import __version__, paths
 from punktfunk.control.admin import AdminDesk, serve_admin
 from punktfunk.control.apps import Catalogue, end_leftovers, load_catalogue
-from punktfunk.control.chosen import app_spec, sending_cpu, sound, sound_desk
+from punktfunk.control.chosen import app_spec, input_means, sending_cpu, sound, sound_desk
 from punktfunk.control.desktop.opening import Picture, opened_picture
 from punktfunk.control.discovery import GAMESTREAM, Service, announced
 from punktfunk.control.displays.reclaim import reclaim
@@ -130,6 +130,7 @@ class _Host:
         self._native: NativeService | None = None
         self._flights = FlightLog()
         self._sounds = sound_desk(settings)
+        self._input = input_means(settings)
         self._occupancy = Occupancy(settings.second_client, settings.display_limit)
 
     # -- admin.AdminHost
@@ -266,9 +267,8 @@ class _Host:
         realtime = RealtimePlan(sending_cpu(settings.realtime_cpu), settings.realtime_priority)
         if self._native is not None:
             begin_sessions(
-                *(nursery, self._native, settings, self._picture.backend),
-                *(state.catalogue, encoders, realtime),
-                *(report, self._flights, self._occupancy, self._sounds),
+                *(nursery, self._native, settings, self._picture.backend, state.catalogue, encoders),
+                *(realtime, report, self._flights, self._occupancy, self._sounds, self._input),
             )
         if settings.gamestream:
             await self._begin_gamestream(nursery, state, service, sockets, tcp[2], encoders, realtime)
@@ -299,7 +299,7 @@ class _Host:
         rules = SessionRules(offer, sound(settings.audio, self._picture.backend.name), ports)
         means = Means(
             backend=self._picture.backend,
-            planes=await open_planes(nursery, sockets, self._flights, self._sounds),
+            planes=await open_planes(nursery, sockets, self._flights, self._sounds, self._input),
             realtime=offer.realtime,
             resume_timeout_s=settings.resume_timeout_s,
             log_folder=settings.state,

@@ -77,6 +77,7 @@ class VirtualOutput:
     ipc_socket_path   the control socket of sway; None for every other backend
     notes             sentences that the user should read, such as what the compositor cannot do
     open_input        opens the injector of a backend whose input is not by wlr protocols
+    input_kind        what that one speaks: EIS, or a protocol of the compositor
     pipewire_remote   path of the PipeWire socket of the session where applications play; "": our own user's
     dbus_address      session bus of the desktop; "": unknown or none
     region            for absolute input by global coordinates; None where the output itself is addressed
@@ -91,6 +92,7 @@ class VirtualOutput:
     ipc_socket_path: str | None = None
     notes: tuple[str, ...] = ()
     open_input: "Callable[[], AbstractAsyncContextManager[Injector]] | None" = None
+    input_kind: Literal["eis", "compositor"] = "compositor"
     pipewire_remote: str = ""
     dbus_address: str = ""
     region: Region | None = None

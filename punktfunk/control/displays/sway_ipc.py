@@ -39,6 +39,7 @@ class Kind(IntEnum):
     GET_WORKSPACES = 1
     GET_OUTPUTS = 3
     GET_VERSION = 7
+    GET_INPUTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,14 @@ def parse_version(data: bytes) -> tuple[tuple[int, int], str]:
         case {"major": int(major), "minor": int(minor), "human_readable": str(text)}:
             return (major, minor), text[:80]
     raise RemoteProtocolError("GET_VERSION did not answer with a version")
+
+
+def parse_inputs(data: bytes) -> set[str]:
+    """Read the reply to GET_INPUTS: names of the devices that sway has; else RemoteProtocolError."""
+    reply = parse_json(data)
+    if not isinstance(reply, list):
+        raise RemoteProtocolError("GET_INPUTS did not answer with a list")
+    return {str(item["identifier"]) for item in reply if isinstance(item, dict) and "identifier" in item}
 
 
 class SwayIpc:

@@ -14,6 +14,7 @@ from punktfunk.control.gamestream.media import MediaPlane
 from punktfunk.control.gamestream.rtsp_server import serve_connection
 from punktfunk.control.gamestream.sessions import Sessions
 from punktfunk.control.gamestream.streaming import Planes
+from punktfunk.control.input.session import InputMeans
 from punktfunk.control.listeners import ConnectionGate, serve_gated
 from punktfunk.control.sockets import BoundSocket
 from punktfunk.control.sound.desk import SoundDesk
@@ -31,6 +32,7 @@ async def open_planes(
     sockets: Sequence[Sequence[BoundSocket]],
     flights: FlightLog,
     sounds: SoundDesk | None = None,
+    input_means: InputMeans | None = None,
 ) -> Planes:
     """Serve the planes on their sockets, those of video, control and audio."""
     video, control, audio = MediaPlane("video", sockets[0]), ControlPlane(), MediaPlane("audio", sockets[2])
@@ -39,7 +41,7 @@ async def open_planes(
     for bound in sockets[1]:
         machine = EnetHost(HostConfig(), secrets.token_bytes, control.admits)
         await nursery.start(control.serve, machine, bound.socket)
-    return Planes(video, audio, control, flights, sounds)
+    return Planes(video, audio, control, flights, input_means or InputMeans(), sounds)
 
 
 def open_rtsp(nursery: trio.Nursery, sessions: Sessions, listeners: Sequence[trio.SocketListener]) -> None:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import trio
 
@@ -17,8 +18,10 @@ from punktfunk.control.flight_log import FlightLog, follow
 from punktfunk.control.gamestream.control_stream import ControlPlane, send_feedback
 from punktfunk.control.gamestream.media import MediaPlane
 from punktfunk.control.gamestream.negotiate import Agreement
+from punktfunk.control.gamestream.pad_feedback import tell_client
 from punktfunk.control.gamestream.stream import Stream, do_nothing
-from punktfunk.control.input.base import Injector, open_injector
+from punktfunk.control.input.base import Injector
+from punktfunk.control.input.session import InputMeans, open_session_input
 from punktfunk.control.pipelines import running_audio, running_video, watch
 from punktfunk.control.problems import first_leaf, worded
 from punktfunk.control.sound.desk import Listener, SoundDesk, heard
@@ -47,6 +50,7 @@ class Planes:
     audio: MediaPlane
     control: ControlPlane
     flights: FlightLog = field(default_factory=FlightLog)
+    input: InputMeans = field(default_factory=InputMeans)
     sounds: SoundDesk | None = None  # None, in tests: no desktop is heard
 
 
@@ -124,7 +128,10 @@ async def _run_agreed(
                 (planes.audio, stream.audio_ping, audio_socket),
             )
         )
-        injector = await stack.enter_async_context(open_injector(output))
+        means = planes.input.told_to(lambda line: report(f"stream {stream.number}: {line}"))
+        injector = await stack.enter_async_context(
+            open_session_input(output, means, stream.peer.fingerprint, partial(tell_client, stream))
+        )
         pipeline = await stack.enter_async_context(running_video(plan, video_socket.socket.fileno()))
         live = await stack.enter_async_context(
             _desktop_sound(stream, agreement.audio, output, planes, report)

@@ -7,13 +7,26 @@ bound, and motion is the first to be dropped.
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol
+from typing import Final, Protocol
 
 import trio
 
 from punktfunk.control.displays.base import VirtualOutput
 from punktfunk.plan import PreparedSource, TestcardSource
-from punktfunk.wire.input import InputEvent
+from punktfunk.wire.input import (
+    InputEvent,
+    Key,
+    MouseClick,
+    MouseMove,
+    MouseMoveAbsolute,
+    Text,
+    Touch,
+    Wheel,
+)
+
+DESK_EVENTS: Final[frozenset[type]] = frozenset((Key, Text, MouseMove, MouseMoveAbsolute, MouseClick, Wheel))
+DESK_AND_TOUCH: Final[frozenset[type]] = DESK_EVENTS | {Touch}
+"""What an injector may have as ``handles``: touch and pen that it cannot do go another way."""
 
 
 class Injector(Protocol):

@@ -12,7 +12,7 @@ from pywayland.protocol.wayland import WlSeat
 from punktfunk.control.displays.base import VirtualOutput
 from punktfunk.control.displays.topology import focus_output
 from punktfunk.control.displays.wayland import WaylandConnection, open_wayland
-from punktfunk.control.input.base import Injector
+from punktfunk.control.input.base import DESK_EVENTS, Injector
 from punktfunk.control.input.host_layout import read_host_layout
 from punktfunk.control.input.keyboard import Keyboard
 from punktfunk.control.input.keymap import Keymap, compile_names, compile_text
@@ -33,6 +33,8 @@ RELEASE_S = 1.0
 
 class WlrInjector:
     """See :class:`punktfunk.control.input.base.Injector`."""
+
+    handles = DESK_EVENTS
 
     def __init__(self, connection: WaylandConnection, pointer: Pointer, keyboard: Keyboard) -> None:
         self._connection = connection

@@ -19,6 +19,7 @@ import trio
 
 from punktfunk.control.adapt.budget import clamp_kbps
 from punktfunk.control.flight_log import FlightLog
+from punktfunk.control.input.session import InputMeans
 from punktfunk.control.native.admission import Admitted
 from punktfunk.control.native.audio import HostAudio
 from punktfunk.control.native.desks import Desks
@@ -68,6 +69,7 @@ class SessionMeans:
     desks: Desks
     report: Report
     flights: FlightLog = field(default_factory=FlightLog)
+    input: InputMeans = field(default_factory=InputMeans)
     sounds: SoundDesk | None = None  # None, in tests: no desktop is heard, no microphone is made
     make_pipeline: MakePipeline = Pipeline
     random_bytes: Callable[[int], bytes] = field(default=secrets.token_bytes)
@@ -92,7 +94,7 @@ class Session:
         self._means = means
         self._parts: Parts | None = None
         self._voice = Voice(messages, number, means.report)
-        self._show = Show(number, connection, admitted, self._voice, means.desks)
+        self._show = Show(number, connection, admitted, self._voice, means.desks, means.input)
         self._sounds = SessionSound(means.sounds, admitted.name, self._show.pipewire_remote, self._voice.tell)
         self._microphone = Microphone(self._voice.tell, self._sounds.open_source)
         self._audio: HostAudio | None = None

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 import trio
 
 from punktfunk.control.displays.base import VirtualOutput
-from punktfunk.control.input.base import open_injector
+from punktfunk.control.input.session import InputMeans, open_session_input
 from punktfunk.control.native.admission import Admitted
 from punktfunk.control.native.desks import Desk, Desks, find_app
 from punktfunk.control.native.hands import Hands
 from punktfunk.control.native.negotiate import Agreement
+from punktfunk.control.native.pad_voice import PadVoice
 from punktfunk.control.native.probes import Probes
 from punktfunk.control.native.punch import MediaSocket
 from punktfunk.control.native.refusal import TurnedAway
@@ -27,7 +28,7 @@ from punktfunk.control.system.inhibit import inhibited, locked_screen
 from punktfunk.errors import EnvironmentProblem
 from punktfunk.plan import Mode
 from punktfunk.wire.native.capabilities import CloseCode, VideoCap
-from punktfunk.wire.native.control import PipelineGap
+from punktfunk.wire.native.control import PadSlots, PipelineGap
 from punktfunk.wire.native.datagrams import build_datagram
 from punktfunk.wire.native.handshake import Start
 
@@ -57,7 +58,13 @@ class Show:
     """Shows a client its display; ``video.Watcher``. ``desk`` is None until there is one."""
 
     def __init__(
-        self, number: int, connection: "QuicConnection", admitted: Admitted, voice: Voice, desks: Desks
+        self,
+        number: int,
+        connection: "QuicConnection",
+        admitted: Admitted,
+        voice: Voice,
+        desks: Desks,
+        input_means: InputMeans | None = None,
     ) -> None:
         self.desk: Desk | None = None
         self.frame_count = 0
@@ -67,6 +74,8 @@ class Show:
         self._admitted = admitted
         self._voice = voice
         self._desks = desks
+        self._input = (input_means or InputMeans()).told_to(voice.tell)
+        self._pad_voice = PadVoice(connection.send_datagram)
         self._owner = admitted.fingerprint or f"session {number}"
         self._timed = bool(admitted.hello.video_caps & VideoCap.HOST_TIMING)
         self._built = trio.Event()
@@ -111,7 +120,11 @@ class Show:
             output = desk.output
             self._pipewire_remote = output.pipewire_remote
             self._shown.set()
-            async with open_injector(output) as injector:
+            async with open_session_input(output, self._input, self._owner, self._pad_voice.tell) as injector:
+                injector.pads.on_slots = lambda mask: nursery.start_soon(
+                    self._voice.say_in_time, PadSlots(mask)
+                )
+                nursery.start_soon(self._pad_voice.run)
                 nursery.start_soon(parts.hands.deliver, injector)
                 nursery.start_soon(self._keep_awake, output)
                 nursery.start_soon(self._end_with_app, desk)
@@ -121,6 +134,7 @@ class Show:
                 else:
                     nursery.start_soon(video.run, output.source)
                 await self._built.wait()
+                await self._correct(video.mode, parts.steering)
                 parts.probes.pictures_flow = True
                 self.pictures.set()
                 await self._tend(parts)
@@ -185,9 +199,14 @@ class Show:
                 await self._built.wait()
                 if video.mode != output.mode:  # the encoder refused it: the display goes back too
                     await desk.change_mode(video.mode)
-            correction = steering.modes.built(video.mode, more=steering.mode_pending)
-            if correction is not None:
-                await self._voice.say(correction)
+            await self._correct(video.mode, steering)
+
+    async def _correct(self, mode: Mode, steering: Steering) -> None:
+        """Tell the client what it got, where that is not what it was promised: say, a refresh of 60 Hz."""
+        correction = steering.modes.built(mode, more=steering.mode_pending)
+        if correction is not None:
+            self._voice.tell(f"gets {mode}, which is not what it was promised")
+            await self._voice.say(correction)
 
     async def _tend(self, parts: Parts) -> None:
         """Look after the stream once a second."""

@@ -247,7 +247,7 @@ class World:
     def patch(self, monkeypatch):
         monkeypatch.setattr(streaming, "running_video", self.video)
         monkeypatch.setattr(streaming, "running_audio", self.audio)
-        monkeypatch.setattr(streaming, "open_injector", self.injector)
+        monkeypatch.setattr(streaming, "open_session_input", lambda output, *_: self.injector(output))
         monkeypatch.setattr(streaming, "inhibited", self.awake)
         monkeypatch.setattr(streaming, "locked_screen", self.unlocked)
         monkeypatch.setattr(runs, "run_app", self.app)
