@@ -97,6 +97,7 @@ class PipeWireSource:
     remote: str = ""  # path of the daemon's socket; empty: this user's own daemon
     remote_fd: int = -1  # a connection that a portal opened: it belongs to the output, capture duplicates it
     cursor: CursorMode = CursorMode.EMBEDDED
+    bit_depth: int = 8  # 10 asks for HDR10 and takes nothing else
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,8 @@ class EncodePlan:
     full_range: bool
     slices_per_frame: int = 1
     reference_frame_count: int = 0  # 0: the encoder's own choice; 1: single reference
+    bit_depth: int = 8  # 10 is HDR10: the source must give BT.2020 and PQ in ten bits
+    chroma_444: bool = False  # colour for every pixel, instead of every fourth
 
 
 @dataclass(frozen=True, slots=True)

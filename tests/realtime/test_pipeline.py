@@ -157,7 +157,7 @@ class StillCapture:
 
     size = (MODE.height_px, MODE.width_px)
 
-    def __init__(self, _source):
+    def __init__(self, _source, _announce):
         self.shown = False
         self.released = 0
 
@@ -268,7 +268,7 @@ def test_an_encoder_error_is_told_by_event_and_leaves_nothing(client):
 
 
 def test_a_lost_source_is_told_by_event(client, monkeypatch):
-    def refuse(_source):
+    def refuse(_source, _announce):
         raise EnvironmentProblem("no compositor answers")
 
     monkeypatch.setattr(capture_loop, "open_capture", refuse)

@@ -21,6 +21,7 @@ class CapturedFrame:
     pixels       (height, width) uint32, each 0xXXRRGGBB as a number: BGRx in memory on little-endian machines
     captured_ns  CLOCK_MONOTONIC when the picture was taken
     release      gives the memory back to its owner; to be called exactly once
+    ten_bit      pixels are 0b2:10:10:10 of x, red, green, blue instead: HDR10
     patch        pixels to be laid over the picture, such as a pointer that the source sends apart
     """
 
@@ -28,6 +29,7 @@ class CapturedFrame:
     captured_ns: int
     release: Callable[[], None]
     patch: "Patch | None" = None
+    ten_bit: bool = False
 
 
 class Capture(Protocol):

@@ -211,8 +211,10 @@ class PipeWireCapture:
         pixels = upright(pixels, transform)
         if settled.format in RED_FIRST:
             pixels = _swapped(pixels, ten_bit=settled.is_ten_bit)
-        shown = self.pointer.patch(pixels)
-        return CapturedFrame(pixels, _captured_ns(stamp_ns), done, patch=shown)
+        deep = settled.is_ten_bit
+        # A pointer comes in sRGB: over HDR10 it would have to be graded, so there it is left out, and said.
+        patch = None if deep else self.pointer.patch(pixels)
+        return CapturedFrame(pixels, _captured_ns(stamp_ns), done, patch, ten_bit=deep)
 
     def _mistaken(self, error: Exception) -> None:
         """Count a buffer that cannot be read; step down, or give up, when that goes on."""
@@ -256,7 +258,11 @@ class PipeWireCapture:
             return EnvironmentProblem(f"the video node {target} of PipeWire paused and did not go on")
         return EnvironmentProblem(
             f"the video node {target} of PipeWire settled on no format with us",
-            hint="If no session manager runs, nothing is ever linked: start wireplumber.",
+            hint=(
+                "It gives no HDR10: only eight bits can be had of it."
+                if self._source.bit_depth == 10
+                else "If no session manager runs, nothing is ever linked: start wireplumber."
+            ),
         )
 
 

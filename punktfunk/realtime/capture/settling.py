@@ -30,7 +30,8 @@ class Settling:
 
     def offers(self) -> list[bytes]:
         """Make the formats that are offered now, best first."""
-        return offer_formats(self._source.mode, linear_dma_buf=self._takes_dma_buf)
+        ten_bit = self._source.bit_depth == 10
+        return offer_formats(self._source.mode, ten_bit=ten_bit, linear_dma_buf=self._takes_dma_buf)
 
     def answer(self, identity: int, param: bytes | None) -> list[bytes]:
         """Take a parameter that the node set; return what to tell it, nothing where there is no need."""
@@ -76,3 +77,5 @@ class Settling:
         if note != self._told:
             self._told = note
             self._announce(note)
+            if settled.is_ten_bit and self._source.cursor is CursorMode.METADATA:
+                self._announce("the pointer is not drawn over HDR pictures by the host")

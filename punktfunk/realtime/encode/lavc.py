@@ -1,4 +1,4 @@
-"""Encoders of libavcodec, by PyAV 12 to 18.
+"""Encoders of libavcodec, by PyAV 12 to 19.
 
 Encoders start threads, which inherit policy and affinity: open them from ordinary threads only.
 """
@@ -47,7 +47,7 @@ class LavcEncoder:
     def new_picture(self) -> Picture:
         """See ``Encoder``."""
         settings = self._settings
-        return Picture(settings.width_px, settings.height_px, settings.candidate.pixel_format)
+        return Picture(settings.width_px, settings.height_px, settings.pixel_format)
 
     def encode(self, picture: Picture, *, key: bool) -> list[AccessUnit]:
         """See ``Encoder``."""
@@ -116,7 +116,7 @@ def _open(settings: EncoderSettings) -> Any:
             context = av.CodecContext.create(chosen.name, "w", **arguments)
             context.width = settings.width_px
             context.height = settings.height_px
-            context.pix_fmt = chosen.pixel_format
+            context.pix_fmt = settings.pixel_format
             context.framerate = rate
             context.time_base = 1 / rate
             context.bit_rate = settings.bitrate_bps

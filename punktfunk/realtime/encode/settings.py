@@ -6,7 +6,7 @@ Nothing here touches a library: a plan goes in, names and options come out.
 from dataclasses import dataclass, field
 from typing import Final
 
-from punktfunk.errors import ConfigError
+from punktfunk.errors import ConfigError, EnvironmentProblem
 from punktfunk.plan import Codec, ColourSpace, EncodePlan, Mode
 
 ENDLESS: Final = 2**31 - 1
@@ -32,34 +32,62 @@ _COLOUR_TAGS: Final = {
 """Matrix, primaries and transfer, as Sunshine tags them (src/video_colorspace.cpp,
 avcodec_colorspace_from_sunshine_colorspace)."""
 
+_HDR10_TAGS: Final = ("bt2020nc", "bt2020", "smpte2084")
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An encoder that may be there. With a ``device_type`` its frames are uploaded to such a device."""
+    """An encoder that may be there. With a ``device_type`` its frames are uploaded to such a device.
+
+    ``full_chroma``, ``ten_bit`` and ``ten_bit_full_chroma`` are its pixel formats for those; empty where it
+    has none.
+    """
 
     name: str
     family: str
     codec: Codec
     pixel_format: str
     device_type: str | None = None
+    full_chroma: str = ""
+    ten_bit: str = ""
+    ten_bit_full_chroma: str = ""
 
+    def format_for(self, *, bit_depth: int, chroma_444: bool) -> str:
+        """Return the pixel format of a stream; EnvironmentProblem where this encoder has none for it."""
+        depth_formats = {
+            8: (self.pixel_format, self.full_chroma),
+            10: (self.ten_bit, self.ten_bit_full_chroma),
+        }
+        found = depth_formats.get(bit_depth, ("", ""))[chroma_444]
+        if not found:
+            what = f"{bit_depth} bit in 4:4:4" if chroma_444 else f"{bit_depth} bit"
+            raise EnvironmentProblem(f"{self.name} does not encode {what}")
+        return found
+
+
+_NVENC_8: Final = {"full_chroma": "yuv444p"}
+_NVENC_10: Final = {"full_chroma": "yuv444p", "ten_bit": "p010le", "ten_bit_full_chroma": "yuv444p16le"}
+_X265: Final = {"full_chroma": "yuv444p", "ten_bit": "yuv420p10le", "ten_bit_full_chroma": "yuv444p10le"}
 
 CANDIDATES: Final = (
-    Candidate("h264_nvenc", "nvenc", Codec.H264, "nv12"),
+    Candidate("h264_nvenc", "nvenc", Codec.H264, "nv12", **_NVENC_8),
     Candidate("h264_vaapi", "vaapi", Codec.H264, "nv12", "vaapi"),
     Candidate("h264_qsv", "qsv", Codec.H264, "nv12"),
     Candidate("h264_amf", "amf", Codec.H264, "nv12"),
-    Candidate("libx264", "software", Codec.H264, "yuv420p"),
-    Candidate("hevc_nvenc", "nvenc", Codec.HEVC, "nv12"),
-    Candidate("hevc_vaapi", "vaapi", Codec.HEVC, "nv12", "vaapi"),
-    Candidate("hevc_qsv", "qsv", Codec.HEVC, "nv12"),
-    Candidate("hevc_amf", "amf", Codec.HEVC, "nv12"),
-    Candidate("libx265", "software", Codec.HEVC, "yuv420p"),
-    Candidate("av1_nvenc", "nvenc", Codec.AV1, "nv12"),
-    Candidate("av1_vaapi", "vaapi", Codec.AV1, "nv12", "vaapi"),
-    Candidate("av1_qsv", "qsv", Codec.AV1, "nv12"),
-    Candidate("av1_amf", "amf", Codec.AV1, "nv12"),
-    Candidate("libsvtav1", "software", Codec.AV1, "yuv420p"),
+    Candidate("h264_vulkan", "vulkan", Codec.H264, "nv12", "vulkan"),
+    Candidate("libx264", "software", Codec.H264, "yuv420p", full_chroma="yuv444p"),
+    Candidate("hevc_nvenc", "nvenc", Codec.HEVC, "nv12", **_NVENC_10),
+    Candidate("hevc_vaapi", "vaapi", Codec.HEVC, "nv12", "vaapi", ten_bit="p010le"),
+    Candidate("hevc_qsv", "qsv", Codec.HEVC, "nv12", ten_bit="p010le"),
+    Candidate("hevc_amf", "amf", Codec.HEVC, "nv12", ten_bit="p010le"),
+    Candidate("hevc_vulkan", "vulkan", Codec.HEVC, "nv12", "vulkan", ten_bit="p010le"),
+    Candidate("libx265", "software", Codec.HEVC, "yuv420p", **_X265),
+    Candidate("av1_nvenc", "nvenc", Codec.AV1, "nv12", ten_bit="p010le"),
+    Candidate("av1_vaapi", "vaapi", Codec.AV1, "nv12", "vaapi", ten_bit="p010le"),
+    Candidate("av1_qsv", "qsv", Codec.AV1, "nv12", ten_bit="p010le"),
+    Candidate("av1_amf", "amf", Codec.AV1, "nv12", ten_bit="p010le"),
+    Candidate("av1_vulkan", "vulkan", Codec.AV1, "nv12", "vulkan", ten_bit="p010le"),
+    Candidate("libsvtav1", "software", Codec.AV1, "yuv420p", ten_bit="yuv420p10le"),
 )
 """Every encoder that is tried, best first within its codec."""
 
@@ -88,6 +116,7 @@ class EncoderSettings:
     height_px: int
     rate_millihertz: int
     bitrate_bps: int
+    pixel_format: str
     options: dict[str, str] = field(default_factory=dict)
 
 
@@ -96,7 +125,7 @@ def settings_for(plan: EncodePlan, mode: Mode, cpu_count: int) -> EncoderSetting
     chosen = candidate(plan.encoder_name)
     width_px, height_px = coded_size(mode.width_px, mode.height_px)
     buffer_bits = rate_buffer_bits(plan.bitrate_bps, mode)
-    matrix, primaries, transfer = _COLOUR_TAGS[plan.colour_space]
+    matrix, primaries, transfer = _HDR10_TAGS if plan.bit_depth == 10 else _COLOUR_TAGS[plan.colour_space]
     options = {
         "maxrate": str(plan.bitrate_bps),
         "bufsize": str(buffer_bits),
@@ -117,7 +146,9 @@ def settings_for(plan: EncodePlan, mode: Mode, cpu_count: int) -> EncoderSetting
     options |= _family_options(chosen, mode, thread_count, plan.slices_per_frame, cpu_count)
     if chosen.name == "libsvtav1":
         del options["bufsize"]
-    return EncoderSettings(chosen, width_px, height_px, mode.refresh_millihertz, plan.bitrate_bps, options)
+    pixels = chosen.format_for(bit_depth=plan.bit_depth, chroma_444=plan.chroma_444)
+    rate = mode.refresh_millihertz
+    return EncoderSettings(chosen, width_px, height_px, rate, plan.bitrate_bps, pixels, options)
 
 
 def rate_buffer_bits(bitrate_bps: int, mode: Mode) -> int:
@@ -150,6 +181,14 @@ def _family_options(
     if chosen.family == "vaapi":
         in_band = {} if chosen.codec is Codec.AV1 else {"sei": "0"}
         return slices | in_band | {"async_depth": "1", "idr_interval": str(ENDLESS), "rc_mode": "CBR"}
+    if chosen.family == "vulkan":
+        return slices | {
+            "async_depth": "1",
+            "idr_interval": str(ENDLESS),
+            "rc_mode": "cbr",
+            "tune": "ull",
+            "usage": "stream",
+        }
     if chosen.family == "qsv":
         return slices | {
             "preset": "veryfast",

@@ -21,6 +21,7 @@ def test_a_machine_of_any_kind_encodes_every_codec_and_says_why():
                 "vaapi",
                 "qsv",
                 "amf",
+                "vulkan",
             ]
 
 

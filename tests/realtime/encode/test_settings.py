@@ -1,6 +1,6 @@
 import pytest
 
-from punktfunk.errors import ConfigError
+from punktfunk.errors import ConfigError, EnvironmentProblem
 from punktfunk.plan import Codec, ColourSpace, EncodePlan, Mode
 from punktfunk.realtime.encode.settings import CANDIDATES, candidate, rate_buffer_bits, settings_for
 
@@ -15,7 +15,7 @@ def plan(name="libx264", **more):
 @pytest.mark.parametrize("codec", list(Codec))
 def test_order_is_hardware_first(codec):
     families = [known.family for known in CANDIDATES if known.codec is codec]
-    assert families == ["nvenc", "vaapi", "qsv", "amf", "software"]
+    assert families == ["nvenc", "vaapi", "qsv", "amf", "vulkan", "software"]
 
 
 @pytest.mark.parametrize("known", CANDIDATES, ids=lambda known: known.name)
@@ -37,6 +37,19 @@ def test_colour_tags_follow_the_plan():
         "pc",
     )
     assert settings_for(plan(colour_space=ColourSpace.BT2020), HD, 2).options["color_trc"] == "bt2020-10"
+
+
+def test_ten_bits_are_hdr10_and_full_chroma_has_its_own_pixels():
+    deep = settings_for(plan("libx265", bit_depth=10, colour_space=ColourSpace.BT2020), HD, 2)
+    assert deep.pixel_format == "yuv420p10le"
+    assert (deep.options["color_trc"], deep.options["color_primaries"]) == ("smpte2084", "bt2020")
+    assert settings_for(plan("libx264", chroma_444=True), HD, 2).pixel_format == "yuv444p"
+    assert (
+        settings_for(plan("hevc_nvenc", bit_depth=10, chroma_444=True), HD, 2).pixel_format == "yuv444p16le"
+    )
+    for name, more in (("libsvtav1", {"chroma_444": True}), ("h264_nvenc", {"bit_depth": 10})):
+        with pytest.raises(EnvironmentProblem, match=f"{name} does not encode"):
+            settings_for(plan(name, **more), HD, 2)
 
 
 def test_odd_sizes_grow_to_even():
