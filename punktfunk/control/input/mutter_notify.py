@@ -14,7 +14,6 @@ from jeepney import DBusAddress, Message, new_method_call
 
 from punktfunk.control.displays.base import Region
 from punktfunk.control.displays.mutter.cast import REMOTE, Cast
-from punktfunk.control.input.base import Injector
 from punktfunk.control.input.held_keys import HeldKeys
 from punktfunk.control.system.serving import serving_nursery
 from punktfunk.wire.input import (
@@ -56,14 +55,14 @@ HARMLESS_KEY: Final = 240
 class NotifyInjector:
     """See :class:`punktfunk.control.input.base.Injector`. :meth:`run` must run meanwhile."""
 
-    def __init__(self, cast: Cast, region: Callable[[], Region | None], keymap: "Keymap | None") -> None:
+    def __init__(self, cast: Cast, region: Callable[[], Region | None]) -> None:
         self.injected: Counter[str] = Counter()
         self.unsupported: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
         self._cast = cast
         self._region = region
         self._address = DBusAddress(cast.remote_path, bus_name=REMOTE, interface=f"{REMOTE}.Session")
-        self._keys = HeldKeys(self._send_key, keymap)
+        self._keys = HeldKeys(self._send_key)
         self._buttons: set[MouseButton] = set()
         self._slots: dict[int, int] = {}  # the client's pointer id -> slot
         self._waiting: deque[Message] = deque()
@@ -175,6 +174,10 @@ class NotifyInjector:
         for pointer_id in list(self._slots):
             self._lift(pointer_id)
 
+    def use_keymap(self, keymap: "Keymap") -> None:
+        """Type by this keymap from now on: it is the desktop's own."""
+        self._keys.keymap = keymap
+
     def wake(self) -> None:
         """Make the virtual keyboard exist: programs learn of it then, and miss keys that come with it."""
         for pressed in (True, False):
@@ -201,14 +204,14 @@ class NotifyInjector:
 
 @asynccontextmanager
 async def open_notify_injector(
-    cast: Cast, region: Callable[[], Region | None], keymap: "Keymap | None"
-) -> AsyncGenerator[Injector]:
+    cast: Cast, region: Callable[[], Region | None]
+) -> AsyncGenerator[NotifyInjector]:
     """Send input to a cast's session; at the end release what is held.
 
-    ``region`` says where the output lies at the moment; ``keymap`` is the desktop's, where it is known.
+    ``region`` says where the output lies at the moment.
     """
     async with serving_nursery() as nursery:
-        injector = NotifyInjector(cast, region, keymap)
+        injector = NotifyInjector(cast, region)
         nursery.start_soon(injector.run)
         try:
             injector.wake()

@@ -41,7 +41,7 @@ PLACE = Region(100, 50, 1280, 720)
 
 def opened(region=PLACE):
     link = Link()
-    return link, open_notify_injector(Cast(link, "/session/u1", STREAM, 42, ""), lambda: region, None)
+    return link, open_notify_injector(Cast(link, "/session/u1", STREAM, 42, ""), lambda: region)
 
 
 def touch(event, pointer_id, x=0.5, y=0.5):

@@ -49,6 +49,11 @@ class Cast:
         """Call a method of the remote desktop session."""
         return await self.link.call(REMOTE, self.remote_path, f"{REMOTE}.Session", method, signature, *values)
 
+    async def connect_eis(self) -> int:
+        """Ask mutter for a connection to its EIS server, the caller's to close; none before GNOME 45."""
+        (handle,) = await self.remote("ConnectToEIS", "a{sv}", {})
+        return int(handle.to_raw_fd())
+
 
 @asynccontextmanager
 async def open_cast(link: BusLink, cursor: CursorMode) -> AsyncGenerator[Cast]:
