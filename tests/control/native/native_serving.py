@@ -17,6 +17,7 @@ from punktfunk.control.native.messages import MessageStream
 from punktfunk.control.native.negotiate import NativeOffer
 from punktfunk.control.native.service import NativeService
 from punktfunk.control.native.session import SessionMeans
+from punktfunk.control.occupancy import Occupancy
 from punktfunk.control.quic import QuicConfig, connect_quic
 from punktfunk.control.readiness import Readiness
 from punktfunk.control.sockets import bound_sockets
@@ -140,10 +141,13 @@ class FakeBackend:
         self.living = []
         self.broken = self.dead = False
         self.changes = []
+        self.refresh_most = None
 
     @asynccontextmanager
     async def create(self, mode, identity):
         await trio.lowlevel.checkpoint()
+        if self.refresh_most is not None:
+            mode = replace(mode, refresh_millihertz=min(mode.refresh_millihertz, self.refresh_most))
         if self.broken:
             raise EnvironmentProblem("no display can be made")
         self.living.append(identity)
@@ -181,7 +185,7 @@ async def no_inhibition(_output):
 class World:
     """A running service; ``lines`` is what its owner reads."""
 
-    def __init__(self, folder, *, open_host=True, linger_s=600, slots=4):
+    def __init__(self, folder, *, open_host=True, linger_s=600, slots=4, occupancy=None, drop_linger_s=None):
         self.lines = []
         self.backend = FakeBackend()
         self.book = ClientBook(folder)
@@ -189,7 +193,9 @@ class World:
         self.readiness = Readiness()
         desktop = App(1, AppSpec("Desktop"))
         means = DeskMeans(
-            self.backend, Catalogue([desktop, GAME, SHORT]), linger_s, folder, self.lines.append
+            *(self.backend, Catalogue([desktop, GAME, SHORT]), linger_s, folder, self.lines.append),
+            drop_linger_s=drop_linger_s,
+            occupancy=occupancy or Occupancy(),
         )
         self.desks = Desks(means)
         self.service = NativeService(self.door.identity, self.door.front, self.readiness, session_count=slots)
