@@ -35,6 +35,11 @@ class SessionHost(NativeHost):
             json.loads(subprocess.run(asked, env=self.environment, capture_output=True, check=True).stdout)
         )
 
+    def stream_once(self) -> None:
+        """Few frames: a still desktop gives no more than it must."""
+        with self.connect(frames=3) as client:
+            assert client.finish()["sessions"]
+
     def part(self, name: str) -> dict[str, Any]:
         return next(part for part in self.status()["session"]["parts"] if part["part"] == name)
 
@@ -82,36 +87,28 @@ def test_killed_compositor(host: SessionHost) -> None:
     assert host.part("compositor")["restarts"] == 1
 
 
-def test_killed_pipewire_disturbs_no_picture(host: SessionHost) -> None:
+def test_buses_and_sound_die_under_a_stream(host: SessionHost) -> None:
+    """Sway's pictures need neither: the stream goes on, and both come back with what depends on them."""
     host.begin()
-    with host.connect(frames=120) as client:
+    with host.connect(frames=100) as client:
         host.hear("inhibit", 20)
         with host.painting():
             host.kill("PipeWire")
-            host.hear("session: PipeWire runs again", 10)
-            host.hear("session: Pulse server runs again", 10)
-            assert len(client.finish()["sessions"]) == 1
-    assert {part["part"]: part["state"] for part in host.status()["session"]["parts"]}["WirePlumber"] == "up"
-    recover(host)
-
-
-def test_killed_bus_comes_back(host: SessionHost) -> None:
-    host.begin()
-    with host.connect(frames=60) as client:
-        host.hear("inhibit", 20)
-        with host.painting():
             host.kill("session bus")
-            host.hear("session: session bus runs again", 10)
+            for name in ("PipeWire", "Pulse server", "session bus"):
+                host.hear(f"session: {name} runs again", 10)
             assert len(client.finish()["sessions"]) == 1
+    assert {part["state"] for part in host.status()["session"]["parts"]} == {"up"}
     recover(host)
 
 
+@pytest.mark.slow
 def test_modes_change_under_load(host: SessionHost) -> None:
-    """Another size ten times, while pictures flow: each is what was asked for, and nothing piles up."""
-    sizes = [(800, 600), (1280, 720), (640, 360), (1024, 768), (960, 540)] * 2
+    """Another size again and again, while pictures flow: each is what was asked for, and nothing piles up."""
+    sizes = [(800, 600), (1280, 720), (640, 360), (1024, 768), (960, 540)]
     modes = [(*size, 60_000) for size in sizes]
     host.begin()
-    changing = {"frames": 400, "modes": modes}
+    changing = {"frames": 330, "modes": modes}
     with NativeClient(host.folder / "changing", native_port(host), **changing) as client:
         host.hear("inhibit", 20)
         with host.painting():
