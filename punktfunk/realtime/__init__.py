@@ -49,7 +49,10 @@ if TYPE_CHECKING:
     from punktfunk.realtime.present.sound import SoundPlayer as SoundPlayer
     from punktfunk.realtime.present.stages import StageRecorder as StageRecorder
     from punktfunk.realtime.present.stages import StageTimes as StageTimes
+    from punktfunk.realtime.pulse.defaults import change_pulse_default as change_pulse_default
+    from punktfunk.realtime.pulse.visit import forget_node as forget_node
     from punktfunk.realtime.receive.frames import ReceivedFrame as ReceivedFrame
+    from punktfunk.realtime.receive.portable import PortableReceiver as PortableReceiver
     from punktfunk.realtime.receive.reassembly import Reassembly as Reassembly
     from punktfunk.realtime.receive.receiver import VideoReceiver as VideoReceiver
     from punktfunk.realtime.recorded import Quad as Quad
@@ -112,6 +115,7 @@ __all__ = [
     "Pipeline",
     "Placement",
     "PlainReader",
+    "PortableReceiver",
     "Quad",
     "Reassembly",
     "ReceivedFrame",
@@ -141,6 +145,7 @@ __all__ = [
     "cache_problems",
     "can_stream",
     "change_default",
+    "change_pulse_default",
     "check_name",
     "check_variant",
     "compile_in_child",
@@ -152,6 +157,7 @@ __all__ = [
     "feed_units",
     "find_variant",
     "find_variants",
+    "forget_node",
     "frame_times",
     "is_checked",
     "is_shipped",
@@ -182,8 +188,11 @@ __all__ = [
 ]
 
 _HOMES = {
+    "forget_node": "pulse.visit",
+    "change_pulse_default": "pulse.defaults",
     "settle_source": "capture.prepare",
     "change_default": "pipewire.defaults",
+    "PortableReceiver": "receive.portable",
     "SoundNode": "sound_node",
     "RingSpeaker": "present.ring_speaker",
     "NodeState": "sound_node",

@@ -159,10 +159,20 @@ class SoundNode:
 
 
 def find_server(plan: SoundNodePlan, rings: Sequence[SampleRing]) -> Visit:
-    """Find a server that listens; EnvironmentProblem where none does."""
+    """Find the server that programs play into; EnvironmentProblem where none listens.
+
+    PipeWire may be there for pictures only, beside PulseAudio for sound, as in Ubuntu 22.04.
+    """
+    from punktfunk.realtime.pulse.defaults import is_genuine
+
+    if plan.pulse_path and Path(plan.pulse_path).is_socket() and is_genuine(plan.pulse_path):
+        from punktfunk.realtime.pulse.visit import PulseVisit
+
+        return PulseVisit(plan, rings)
     if Path(plan.pipewire_path).is_socket():
         return PipeWireVisit(plan, rings)
-    raise EnvironmentProblem(f"no sound server listens on {plan.pipewire_path}", hint=SERVER_HINT)
+    also = f" or {plan.pulse_path}" if plan.pulse_path else ""
+    raise EnvironmentProblem(f"no sound server listens on {plan.pipewire_path}{also}", hint=SERVER_HINT)
 
 
 class PipeWireVisit:

@@ -17,7 +17,7 @@ Undo = Callable[[Journal, Entry], Awaitable[str]]
 
 UNDOING: Final[dict[str, str]] = {
     "kwin-outputs": "punktfunk.control.displays.kwin.restore:put_back",
-    "default-sound": "punktfunk.control.sound.defaults:undo",
+    "default-sound": "punktfunk.control.sound.defaults:undo_orphan",
     "spawned": "punktfunk.control.displays.reclaim:end_session",
     "output": "punktfunk.control.displays.attached:take_away",
     "gnome-monitors": "punktfunk.control.displays.mutter.desktop:put_back",

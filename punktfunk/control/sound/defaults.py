@@ -19,7 +19,7 @@ from punktfunk.control.problems import worded
 from punktfunk.control.system.journal import Entry, Journal, new_entry
 from punktfunk.errors import EnvironmentProblem
 from punktfunk.plan import SoundRole, SoundServerKind
-from punktfunk.realtime import change_default
+from punktfunk.realtime import change_default, change_pulse_default, forget_node
 
 logger = logging.getLogger(__name__)
 
@@ -50,9 +50,7 @@ class ChangeDefault(Protocol):
 
 def changer(server: SoundServerKind) -> ChangeDefault:
     """Find who changes the defaults of a server."""
-    if server is SoundServerKind.PULSE:
-        raise EnvironmentProblem("the default of PulseAudio is not changed by punktfunk")
-    return change_default
+    return change_pulse_default if server is SoundServerKind.PULSE else change_default
 
 
 class DefaultNode:
@@ -139,6 +137,18 @@ async def undo(
     if before.configured != entry.output_name:
         return f"the default {role.value} was chosen anew meanwhile and stays {before.configured or 'so'}"
     return f"the default {role.value} is {previous or 'what the system chooses'} again"
+
+
+async def undo_orphan(journal: Journal, entry: Entry) -> str:
+    """Put back what a dead host's entry names; PulseAudio keeps a dead client's modules, so those go too."""
+    said = await undo(journal, entry)
+    if entry.details.get("server") == SoundServerKind.PULSE.value:
+        try:
+            count = await trio.to_thread.run_sync(forget_node, entry.socket_path, entry.output_name)
+        except EnvironmentProblem as problem:
+            return f"{said}; its device may be left: {worded(problem)}"
+        return f"{said}; {count} modules of it unloaded"
+    return said
 
 
 def is_like(entry: Entry, other: Entry) -> bool:

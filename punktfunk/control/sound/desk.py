@@ -177,9 +177,7 @@ class _Keeper:
                 await trio.lowlevel.wait_readable(self._node.event_fd)
                 state = self._node.state()
                 if state.server is None:
-                    self._say(
-                        f"{without} until there is a sound server: {state.problem} {state.hint}".strip()
-                    )
+                    self._say(f"sound: {state.problem}; {without} meanwhile. {state.hint}".strip())
                     continue
                 await self._take(state.server)
         except PunktfunkError as problem:

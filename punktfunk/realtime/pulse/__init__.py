@@ -1,0 +1,1 @@
+"""libpulse by cffi, for machines whose sound server is PulseAudio: connection, modules, streams, defaults."""
