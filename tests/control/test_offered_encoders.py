@@ -8,14 +8,14 @@ from punktfunk.control import encoders
 from punktfunk.control.encoders import choose_encoders
 from punktfunk.errors import EnvironmentProblem
 from punktfunk.plan import Codec
+from punktfunk.realtime import EncoderReport
 
 H264, HEVC, AV1 = Codec.H264, Codec.HEVC, Codec.AV1
 
 
-def found(codec, name, *, hardware=False):
-    return SimpleNamespace(
-        codec=codec, encoder_name=name, hardware=hardware, reason="it works" if name else "none works"
-    )
+def found(codec, name, *, hardware=False, **more):
+    reason = "it works" if name else "none works"
+    return EncoderReport(codec, name, hardware, reason, (), **more)
 
 
 def machine(monkeypatch, **probes):
@@ -79,3 +79,14 @@ async def test_without_h264_there_is_no_host(monkeypatch):
     with pytest.raises(EnvironmentProblem, match=r"H\.264") as problem:
         await choose_encoders(settings(), print)
     assert problem.value.hint
+
+
+@pytest.mark.trio
+async def test_what_else_an_encoder_can_is_said_and_kept(monkeypatch):
+    deep = found(HEVC, "hevc_nvenc", hardware=True, full_chroma=True, ten_bit=True, deep_chroma=True)
+    machine(monkeypatch, auto=[found(H264, "libx264", full_chroma=True), deep])
+    lines = []
+    chosen = await choose_encoders(settings(), lines.append)
+    assert (chosen.full_chroma, chosen.ten_bit, chosen.deep_chroma) == ({H264, HEVC}, {HEVC}, {HEVC})
+    assert lines[0] == "encoder: h264 by libx264 (it works; also 4:4:4)"
+    assert lines[1].endswith("; also 4:4:4, 10 bit, both at once)")

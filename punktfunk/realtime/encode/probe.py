@@ -13,11 +13,14 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from punktfunk.errors import ConfigError, PunktfunkError
 from punktfunk.plan import Codec, ColourSpace, EncodePlan, Mode
 from punktfunk.realtime.encode.settings import CANDIDATES, Candidate
+
+if TYPE_CHECKING:
+    from punktfunk.realtime.encode.base import AccessUnit
 
 PROBE_MODE: Final = Mode(640, 360, 60_000)
 PROBE_BITRATE_BPS: Final = 4_000_000
@@ -41,6 +44,7 @@ class EncoderReport:
     hardware      whether it is a hardware encoder, so that it may be offered to clients unasked
     reason        why this one, or why none, for people
     refused       better candidates that were tried before, and why they were refused
+    full_chroma   whether it encodes 4:4:4; ten_bit: HDR10; deep_chroma: both at once
     """
 
     codec: Codec
@@ -48,15 +52,21 @@ class EncoderReport:
     hardware: bool
     reason: str
     refused: tuple[Refusal, ...]
+    full_chroma: bool = False
+    ten_bit: bool = False
+    deep_chroma: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """How one candidate did. ``reason`` is empty where it works."""
+    """How one candidate did. ``reason`` is empty where it works; then the rest is what else it can."""
 
     encoder_name: str
     reason: str
     frame_ms: float
+    full_chroma: bool = False
+    ten_bit: bool = False
+    deep_chroma: bool = False
 
 
 def probe_encoders(
@@ -97,7 +107,8 @@ def _report(codec: Codec, tried: Sequence[Candidate], trials: dict[str, Trial], 
             hardware = known.family != "software"
             why = f"asked for {wanted}" if wanted != "auto" else "first that works"
             reason = f"{why}, {trial.frame_ms:.1f} ms for {PROBE_MODE.width_px}x{PROBE_MODE.height_px}"
-            return EncoderReport(codec, known.name, hardware, reason, tuple(refused))
+            more = trial.full_chroma, trial.ten_bit, trial.deep_chroma
+            return EncoderReport(codec, known.name, hardware, reason, tuple(refused), *more)
         refused.append(Refusal(known.name, trial.reason))
     return EncoderReport(codec, None, False, "no encoder works", tuple(refused))  # noqa: FBT003
 
@@ -151,22 +162,50 @@ def _run_child(names: Sequence[str], results: dict[str, Trial], timeout_s: float
 
 def try_encoder(known: Candidate) -> Trial:
     """Encode three pictures, the last as an IDR on demand. For the child process; refusals are results."""
-    from punktfunk.realtime.encode.lavc import LavcEncoder
-
-    plan = EncodePlan(
-        known.codec, known.name, PROBE_BITRATE_BPS, ColourSpace.BT709, full_range=False, slices_per_frame=1
-    )
     try:
-        encoder = LavcEncoder.open(plan, PROBE_MODE)
-        picture = encoder.new_picture()
-        started = time.perf_counter()
-        units = [encoder.encode(picture, key=key) for key in (True, False, True)]
-        frame_ms = (time.perf_counter() - started) * 1000 / len(units)
-        encoder.close()
+        units, frame_ms = _encode(known, (True, False, True))
     except PunktfunkError as error:
         return Trial(known.name, str(error), 0.0)
     if [len(unit) for unit in units] != [1, 1, 1]:
         return Trial(known.name, "it delays pictures", 0.0)
     if [unit[0].is_key for unit in units] != [True, False, True]:
         return Trial(known.name, "it makes no key frame on demand", 0.0)
-    return Trial(known.name, "", frame_ms)
+    shapes = ((8, True), (10, False), (10, True))
+    return Trial(known.name, "", frame_ms, *[_has(known, bits, chroma_444=full) for bits, full in shapes])
+
+
+def _has(known: Candidate, bit_depth: int, *, chroma_444: bool) -> bool:
+    """Whether it encodes such pixels: a library says what it was built for, a device must show it."""
+    import av
+
+    try:
+        pixels = known.format_for(bit_depth=bit_depth, chroma_444=chroma_444)
+        if known.family == "software":
+            return any(found.name == pixels for found in av.Codec(known.name, "w").video_formats or ())
+        units, _frame_ms = _encode(known, (True,), bit_depth=bit_depth, chroma_444=chroma_444)
+    except PunktfunkError:
+        return False
+    return [len(unit) for unit in units] == [1]
+
+
+def _encode(
+    known: Candidate, keys: Sequence[bool], *, bit_depth: int = 8, chroma_444: bool = False
+) -> "tuple[list[list[AccessUnit]], float]":
+    """Encode black pictures, some as key frames: the access units, and milliseconds for each."""
+    from punktfunk.realtime.encode.lavc import LavcEncoder
+
+    space = ColourSpace.BT2020 if bit_depth == 10 else ColourSpace.BT709
+    plan = EncodePlan(
+        *(known.codec, known.name, PROBE_BITRATE_BPS, space),
+        full_range=False,
+        bit_depth=bit_depth,
+        chroma_444=chroma_444,
+    )
+    encoder = LavcEncoder.open(plan, PROBE_MODE)
+    try:
+        picture = encoder.new_picture()
+        started = time.perf_counter()
+        units = [encoder.encode(picture, key=key) for key in keys]
+        return units, (time.perf_counter() - started) * 1000 / len(units)
+    finally:
+        encoder.close()
