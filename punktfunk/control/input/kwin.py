@@ -16,7 +16,7 @@ from punktfunk.control.displays.base import Region
 from punktfunk.control.displays.kwin.door import open_kwin
 from punktfunk.control.displays.kwin.outputs import following_outputs
 from punktfunk.control.displays.wayland import WaylandConnection
-from punktfunk.control.input.base import Injector
+from punktfunk.control.input.base import DESK_AND_TOUCH, Injector
 from punktfunk.control.input.held_keys import HeldKeys
 from punktfunk.control.input.host_keymap import read_session_keymap
 from punktfunk.control.input.host_layout import read_host_layout
@@ -53,6 +53,8 @@ class KWinInjector:
 
     ``region`` tells where the output lies now; None while there is none.
     """
+
+    handles = DESK_AND_TOUCH
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from punktfunk.control.displays.base import Region
-from punktfunk.control.input.base import Injector
+from punktfunk.control.input.base import DESK_AND_TOUCH, Injector
 from punktfunk.control.input.eis.sender import EisDevice, EisSender, open_sender, read_keymap
 from punktfunk.control.input.held_keys import HeldKeys
 from punktfunk.wire.input import (
@@ -55,6 +55,8 @@ UNITS_PER_CLICK: Final = 10.0
 
 class EisInjector:
     """See :class:`punktfunk.control.input.base.Injector`."""
+
+    handles = DESK_AND_TOUCH
 
     def __init__(
         self,
