@@ -20,13 +20,30 @@ def describe(answer: Mapping[str, Any]) -> list[str]:
     ready = "ready" if answer["ready"] else f"starting: {answer['waiting_for']}"
     head = f"{answer['name']}: punktfunk {answer['version']}, process {answer['pid']}"
     lines = [f"{head}, display {answer['display'] or 'none yet'}, {ready}"]
+    lines += _parts(answer.get("session"))
+    alone = len(lines)
     if answer["app"]:
         lines.append(f"GameStream: {answer['app']}, shown to {answer['client'] or 'nobody now'}")
     sessions = answer.get("native")
     if sessions is None:
         return [*lines, "punktfunk/1 is switched off"]
     lines += [_session(session) for session in sessions]
-    return lines if len(lines) > 1 else [*lines, "nobody streams"]
+    return lines if len(lines) > alone else [*lines, "nobody streams"]
+
+
+def _parts(session: Mapping[str, Any] | None) -> list[str]:
+    """Say of every part of a session of the host's own how it is."""
+    if session is None:
+        return []
+    lines = [f"{session['kind']} session:"]
+    for part in session["parts"]:
+        words = [f"runs as process {part['pid']}" if part["state"] == "up" else f"is {part['state']}"]
+        words += [part["note"]] * bool(part["note"])
+        words += [f"started again {part['restarts']} times"] * bool(part["restarts"])
+        last = "the last time: " if part["state"] == "up" else ""
+        why = f" ({last}{part['why']})" if part["why"] else ""
+        lines.append(f"  {part['part']}: {part['program']} {', '.join(words)}{why}")
+    return lines
 
 
 def _session(session: Mapping[str, Any]) -> str:

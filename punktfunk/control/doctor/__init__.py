@@ -23,6 +23,7 @@ from punktfunk.control.doctor.picture import (
     examine_gpu,
     sway_version,
 )
+from punktfunk.control.doctor.session import examine_session
 from punktfunk.errors import PunktfunkError
 
 
@@ -65,6 +66,8 @@ def can_stream(findings: Iterable[Finding]) -> bool:
 
 
 def _display(settings: Settings) -> list[Finding]:
+    if settings.session != "off":
+        return examine_session(settings.session)
     folder, options = paths.runtime_folder(settings.state), display_options(settings)
     try:
         choice = trio.run(walk_backends, settings.display, folder, options)
