@@ -9,6 +9,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import trio
 
 from punktfunk import realtime
@@ -21,6 +22,7 @@ from punktfunk.control.client.session import ClientSession
 from punktfunk.control.native.identity import load_client_identity
 from punktfunk.measure.verification import verify
 from punktfunk.plan import Mode
+from punktfunk.wire.native.datagrams import MicFrame
 
 
 def say(**what: object) -> None:
@@ -44,6 +46,7 @@ def summarise(take: Take) -> dict[str, object]:
         ),
         "injected_losses": take.statistics.get("injected_losses"),
         "audio_packets": take.audio_packets,
+        "audio_missing": take.statistics.get("audio_missing"),
         "clock_offset_ns": take.statistics.get("clock_offset_ns"),
         "clock_rtt_ns": take.statistics.get("clock_rtt_ns"),
     }
@@ -55,10 +58,24 @@ async def act(asked: dict[str, object], session: ClientSession) -> None:
     while session.video.counters()["frames"] < began + 20:  # noqa: ASYNC110 -- counters ring no bell
         await trio.sleep(0.01)
     say(event="streaming")
+    if "voice_hz" in asked:
+        await speak(session, asked["voice_hz"])
     for mode in asked.get("modes", []):
         asked_ns = time.monotonic_ns()
         now = await session.reconfigure(Mode(*mode))
         say(event="mode", mode=str(now), answer_ms=(time.monotonic_ns() - asked_ns) / 1e6)
+
+
+async def speak(session: ClientSession, tone_hz: float) -> None:
+    """Send a tone as the microphone does, until the session ends."""
+    encoder, began_s, sent = realtime.VoiceEncoder(), trio.current_time(), 0
+    while True:
+        times_s = (np.arange(encoder.PACKET_SAMPLES) + sent * encoder.PACKET_SAMPLES) / encoder.RATE_HZ
+        samples = (np.sin(2 * np.pi * tone_hz * times_s) * 8000).astype("<i2")
+        for opus in encoder.encode(samples.tobytes()):
+            session.send_datagram(MicFrame(sent, time.monotonic_ns(), opus))
+        sent += 1
+        await trio.sleep_until(began_s + sent * 0.01)
 
 
 def main() -> None:
@@ -82,7 +99,12 @@ def main() -> None:
     )
     realtime.VideoReceiver  # noqa: B018 -- kernels are loaded before the first handshake, as the product does it
     takes: list[Take] = []
-    headless = HeadlessOptions(frames=asked.get("frames", 0), seconds=asked.get("seconds", 0), decode=True)
+    headless = HeadlessOptions(
+        frames=asked.get("frames", 0),
+        seconds=asked.get("seconds", 0),
+        decode=True,
+        record=Path(asked["record"]) if "record" in asked else None,
+    )
     run = partial(
         run_headless,
         connector.session,
