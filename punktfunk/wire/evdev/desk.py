@@ -233,7 +233,7 @@ class PenEvents:
 
 def tilts(tilt_degrees: int | None, rotation_degrees: int | None) -> tuple[int, int]:
     """Tilt along x and y; upright where the client does not know."""
-    lean = math.radians(tilt_degrees or 0)
+    lean = math.radians(min(tilt_degrees or 0, 89))  # lying flat it would point nowhere
     way = math.radians(rotation_degrees or 0)
     x = math.atan2(-math.sin(way) * math.sin(lean), math.cos(lean))
     y = math.atan2(math.cos(way) * math.sin(lean), math.cos(lean))
