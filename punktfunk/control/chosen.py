@@ -56,6 +56,7 @@ def display_options(settings: "Settings") -> DisplayOptions:
         scale=settings.display_scale,
         position=settings.display_position,
         limit=settings.display_limit,
+        state_folder=settings.state,
     )
 
 

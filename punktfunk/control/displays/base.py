@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from punktfunk.plan import CursorMode, FrameSource, Mode
@@ -30,6 +31,7 @@ class DisplayOptions:
     position      on which side of the outputs that are there already
     limit         displays that may exist at once, over all clients
     cursor        what becomes of the mouse pointer in the pictures
+    state_folder  where is kept what a user agreed to for good; None: nowhere
     """
 
     arrangement: Arrangement = "extend"
@@ -37,6 +39,7 @@ class DisplayOptions:
     position: Position = "right"
     limit: int = 4
     cursor: CursorMode = CursorMode.EMBEDDED
+    state_folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

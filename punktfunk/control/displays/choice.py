@@ -30,6 +30,7 @@ BACKENDS: Final[dict[str, str]] = {
     "gamescope-attached": "punktfunk.control.displays.gamescope.attached:AttachedGamescope",
     "gamescope": "punktfunk.control.displays.gamescope.spawned:SpawnedGamescope",
     "wlroots": "punktfunk.control.displays.wlroots:SpawnedWlroots",
+    "portal": "punktfunk.control.displays.portal.backend:PortalDesktop",
     "testcard": "punktfunk.control.displays.testcard:Testcard",
 }
 """Every backend: where its class is, which is made with ``(journal, options=, environment=)``."""
@@ -38,7 +39,7 @@ DESKTOPS: Final = ("sway-attached", "hyprland", "kwin", "gnome", "gamescope-atta
 """Backends that join a desktop that runs already, in the order of asking."""
 PRIVATE: Final = ("sway", "wlroots")
 """Backends that start a session of their own for every stream."""
-LAST: Final = ("testcard",)
+LAST: Final = ("portal", "testcard")
 """What is left for ``auto``."""
 
 

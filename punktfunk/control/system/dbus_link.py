@@ -49,6 +49,11 @@ class BusLink:
         self._waiting: dict[int, tuple[trio.Event, list[Message]]] = {}
         self._listeners: list[tuple[MatchRule, trio.MemorySendChannel[Message]]] = []
 
+    @property
+    def unique_name(self) -> str:
+        """Our own name on the bus, such as ":1.42"."""
+        return str(self._connection.unique_name)
+
     async def call(
         self, service: str, path: str, interface: str, method: str, signature: str = "", *values: Any
     ) -> tuple[Any, ...]:

@@ -48,6 +48,7 @@ def describe(
         environment,
         notes=(NO_POINTER, *size_note(games, mode)),
         pipewire_remote=remote,
+        input_kind="eis",
         dbus_address=session_bus_of(host),
         region=Region(0, 0, games.width_px, games.height_px),
     )

@@ -1,0 +1,1 @@
+"""The desktop portal: the screen of any other desktop, after its user agreed in a dialog."""
