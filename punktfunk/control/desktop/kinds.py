@@ -15,6 +15,7 @@ from typing import Final
 from punktfunk.control.desktop.parts import Part
 from punktfunk.control.desktop.services import (
     COMPOSITOR,
+    PIPEWIRE,
     SESSION_BUS,
     SYSTEM_BUS,
     has_system_bus,
@@ -31,11 +32,10 @@ class Kind:
     """One kind of session.
 
     backend      name in ``displays.choice.BACKENDS`` of what makes outputs in it
-    builder      "module:function" of its compositor
+    builder      "module:function" of its compositor; empty: every stream starts one of its own
     on_bus       the compositor does not work without a session bus, and ends with it
     on_system    it does not start without a system bus
     on_pipewire  its pictures go through PipeWire
-    bare         it shows an empty screen until somebody starts a program
     """
 
     backend: str
@@ -43,7 +43,11 @@ class Kind:
     on_bus: bool = True
     on_system: bool = False
     on_pipewire: bool = True
-    bare: bool = False
+
+    @property
+    def heart(self) -> str:
+        """Name the part without which there are no displays."""
+        return COMPOSITOR if self.builder else PIPEWIRE
 
 
 KINDS: Final[Mapping[str, Kind]] = {
@@ -52,8 +56,10 @@ KINDS: Final[Mapping[str, Kind]] = {
         "punktfunk.control.displays.sway_start:compositor",
         on_bus=False,
         on_pipewire=False,
-        bare=True,
     ),
+    "gnome": Kind("gnome", "punktfunk.control.displays.mutter.start:compositor", on_system=True),
+    "plasma": Kind("kwin", "punktfunk.control.displays.kwin.start:compositor", on_system=True),
+    "gamescope": Kind("gamescope", ""),
 }
 
 
@@ -70,6 +76,8 @@ def build_parts(kind: Kind, folder: Path, environment: Mapping[str, str]) -> lis
     if kind.on_system and not has_system_bus():
         parts.append(system_bus(folder))
     parts += sound_parts(folder, vital=kind.on_pipewire)
+    if not kind.builder:
+        return parts
     module, _, function = kind.builder.partition(":")
     desktop: list[Part] = getattr(import_module(module), function)(folder, environment)
     compositor = desktop[0]

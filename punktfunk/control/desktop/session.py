@@ -29,7 +29,7 @@ from punktfunk.control.desktop.kinds import (
     refuse,
 )
 from punktfunk.control.desktop.parts import Part
-from punktfunk.control.desktop.services import COMPOSITOR, SESSION_BUS, base_environment
+from punktfunk.control.desktop.services import SESSION_BUS, base_environment
 from punktfunk.control.desktop.supervisor import Supervisor
 from punktfunk.control.displays.private_session import session_folder
 from punktfunk.control.system.dbus import call, open_bus
@@ -84,7 +84,7 @@ class OwnSession:
 
     def why_down(self) -> str:
         """Say why the compositor does not run; empty if it does."""
-        return "" if self._up.is_set() else self._supervisor.why_down(COMPOSITOR)
+        return "" if self._up.is_set() else self._supervisor.why_down(self.kind.heart)
 
     def status(self) -> dict[str, Any]:
         """Describe the session and its parts, in values that JSON knows."""
@@ -95,13 +95,14 @@ class OwnSession:
 
     def part_changed(self, name: str) -> None:
         """Take note that a part came or went."""
-        if name == COMPOSITOR and self._supervisor.is_up(COMPOSITOR):
+        heart = self.kind.heart
+        if name == heart and self._supervisor.is_up(heart):
             self._gone = trio.Event()
             self._up.set()
-        elif name == COMPOSITOR:
+        elif name == heart:
             self._up = trio.Event()
             self._gone.set()
-        if name in (COMPOSITOR, SESSION_BUS) and all(map(self._supervisor.is_up, (COMPOSITOR, SESSION_BUS))):
+        if name in (heart, SESSION_BUS) and all(map(self._supervisor.is_up, (heart, SESSION_BUS))):
             self._bus_knows_nothing.set()
 
     async def tell_bus(self) -> None:

@@ -116,3 +116,23 @@ def test_nothing_leads_out_of_the_session(tmp_path):
         "XDG_RUNTIME_DIR": str(tmp_path),
         "XDG_SESSION_TYPE": "wayland",
     }
+
+
+def test_gamescope_has_no_compositor_of_the_session(tmp_path):
+    kind = find_kind("gamescope")
+    assert [part.name for part in build_parts(kind, tmp_path, {})] == [
+        "session bus",
+        "PipeWire",
+        "WirePlumber",
+        "Pulse server",
+    ]
+    assert kind.heart == "PipeWire"
+
+
+@pytest.mark.parametrize("name", ["gnome", "plasma"])
+def test_desktops_live_by_their_compositor(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(module, "has_system_bus", lambda: False)
+    kind = find_kind(name)
+    parts = {part.name: part for part in build_parts(kind, tmp_path, {})}
+    assert kind.heart == "compositor"
+    assert {"session bus", "system bus"} <= parts["compositor"].needs
