@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from punktfunk.realtime.audio import AudioLink as AudioLink
     from punktfunk.realtime.capture.live import LiveSound as LiveSound
     from punktfunk.realtime.capture.prepare import settle_source as settle_source
+    from punktfunk.realtime.capture.prepare import source_is_used as source_is_used
     from punktfunk.realtime.carrying import UnitTaker as UnitTaker
     from punktfunk.realtime.carrying import feed_units as feed_units
     from punktfunk.realtime.ciphers import Cipher as Cipher
@@ -182,6 +183,7 @@ __all__ = [
     "settle_source",
     "shipped_variants",
     "simd_mode",
+    "source_is_used",
     "trials",
     "unpack_numbers",
     "wake_latencies_ns",
@@ -191,6 +193,7 @@ _HOMES = {
     "forget_node": "pulse.visit",
     "change_pulse_default": "pulse.defaults",
     "settle_source": "capture.prepare",
+    "source_is_used": "capture.prepare",
     "change_default": "pipewire.defaults",
     "PortableReceiver": "receive.portable",
     "SoundNode": "sound_node",

@@ -50,6 +50,8 @@ BACKLOG: Final = 512
 RELEASE_S: Final = 1.0
 HARMLESS_KEY: Final = 240
 """KEY_UNKNOWN: no keymap has anything on it."""
+NOWHERE: Final = -100_000.0
+"""A coordinate that is on no monitor."""
 
 
 class NotifyInjector:
@@ -179,9 +181,11 @@ class NotifyInjector:
         self._keys.keymap = keymap
 
     def wake(self) -> None:
-        """Make the virtual keyboard exist: programs learn of it then, and miss keys that come with it."""
+        """Make the virtual keyboard and touch screen exist, as programs miss the event that brings them."""
         for pressed in (True, False):
             self._send_key(HARMLESS_KEY, pressed)
+        self._call("NotifyTouchDown", "sudd", self._cast.stream_path, 0, NOWHERE, NOWHERE)
+        self._call("NotifyTouchUp", "u", 0)
 
     async def run(self) -> None:
         """Send what waits, in order, until cancelled."""

@@ -9,6 +9,10 @@ from dataclasses import replace
 
 from punktfunk.plan import Mode, PipeWireSource
 from punktfunk.realtime.capture.pipewire import PipeWireCapture
+from punktfunk.realtime.pipewire.core import Core
+from punktfunk.realtime.pipewire.loop import Loop
+
+LINK = "PipeWire:Interface:Link"
 
 
 def settle_source(source: PipeWireSource, timeout_ns: int) -> Mode:
@@ -25,3 +29,17 @@ def settle_source(source: PipeWireSource, timeout_ns: int) -> Mode:
     mode = replace(source.mode, width_px=settled.width_px, height_px=settled.height_px)
     rate = settled.rate_millihertz
     return replace(mode, refresh_millihertz=rate) if rate else mode
+
+
+def source_is_used(source: PipeWireSource) -> bool:
+    """Tell whether somebody takes pictures of the node now: its format is then fixed for others.
+
+    Blocks for a round trip. EnvironmentProblem if PipeWire does not answer.
+    """
+    with Loop() as loop, Core(loop, source.remote, source.remote_fd) as core:
+        core.watch()
+        core.roundtrip()
+        return any(
+            known.type == LINK and known.properties.get("link.output.node") == str(source.target)
+            for known in core.globals.values()
+        )

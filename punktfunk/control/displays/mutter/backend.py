@@ -143,18 +143,31 @@ class Gnome:
                 self._desktop.ours.remove(connector)
 
     async def change_mode(self, output: VirtualOutput, mode: Mode) -> VirtualOutput:
-        """Describe the monitor in another mode; mutter changes it when capture agrees on the new size."""
-        await trio.lowlevel.checkpoint()
+        """Give the monitor another mode; while it is captured, capture's next agreement changes its size."""
         shown = self._shown.get(output.name)
         if shown is None:
             raise EnvironmentProblem(f"{output.name} is no monitor of GNOME that is ours")
-        if (mode.width_px, mode.height_px) == (shown.mode.width_px, shown.mode.height_px):
-            # Mutter changes the rate of a monitor together with its size only.
-            rate = min(mode.refresh_millihertz, shown.mode.refresh_millihertz)
-            shown.mode = replace(mode, refresh_millihertz=rate)
-        else:
-            shown.mode = mode
+        same_size = (mode.width_px, mode.height_px) == (shown.mode.width_px, shown.mode.height_px)
+        if mode != shown.mode:
+            if not await is_captured(self._source(shown.cast, mode)):
+                await self._settle_anew(shown, mode, same_size=same_size)
+            elif same_size:
+                pass  # mutter changes a rate together with the size only
+            else:
+                shown.mode = mode
         return self._describe(shown, mode)
+
+    async def _settle_anew(self, shown: Shown, mode: Mode, *, same_size: bool) -> None:
+        async with topology_lock(lock_place(self._folder)):
+            if same_size:
+                # Mutter takes a new rate only with a new size: so there is one in between.
+                await settle(self._source(shown.cast, replace(mode, height_px=mode.height_px + 2)))
+            shown.mode = await settle(self._source(shown.cast, mode))
+            state = await self._desktop.arrange(shown.cast.link)
+            monitor = state.monitor(shown.connector)
+            if monitor is not None and monitor.current is not None:
+                shown.mode = monitor.current.as_mode()
+            shown.region = state.region(shown.connector)
 
     def _source(self, cast: Cast, mode: Mode) -> PipeWireSource:
         remote = f"{self._folder}/pipewire-0"
@@ -187,6 +200,13 @@ async def settle(source: PipeWireSource) -> Mode:
     from punktfunk.realtime import settle_source  # late: it loads libpipewire
 
     return await trio.to_thread.run_sync(settle_source, source, SETTLE_NS)
+
+
+async def is_captured(source: PipeWireSource) -> bool:
+    """Tell whether somebody takes pictures of a cast, so that its format is fixed."""
+    from punktfunk.realtime import source_is_used
+
+    return await trio.to_thread.run_sync(source_is_used, source)
 
 
 @asynccontextmanager
