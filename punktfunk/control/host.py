@@ -23,6 +23,7 @@ from punktfunk import __version__, paths
 from punktfunk.control.admin import AdminDesk, serve_admin
 from punktfunk.control.apps import Catalogue, end_leftovers, load_catalogue
 from punktfunk.control.chosen import app_spec, input_means, sending_cpu, sound, sound_desk
+from punktfunk.control.deep_colour import deep_colour
 from punktfunk.control.desktop.opening import Picture, opened_picture
 from punktfunk.control.discovery import GAMESTREAM, Service, announced
 from punktfunk.control.displays.reclaim import reclaim
@@ -288,13 +289,8 @@ class _Host:
     ) -> None:
         settings, report = self._settings, self._report
         assert self._picture is not None
-        offer = HostOffer(
-            encoders=encoders,
-            fec_percent=settings.fec_percent,
-            pacing=Pacing(settings.pacing),
-            encryption=settings.encryption,
-            realtime=realtime,
-        )
+        deep, pacing = deep_colour(encoders, self._picture.backend), Pacing(settings.pacing)
+        offer = HostOffer(encoders, settings.fec_percent, pacing, settings.encryption, realtime, deep)
         ports = MediaPorts(settings.port + 9, settings.port + 10, settings.port + 11)
         rules = SessionRules(offer, sound(settings.audio, self._picture.backend.name), ports)
         means = Means(

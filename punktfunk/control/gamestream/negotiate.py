@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Literal
 
-from punktfunk.plan import AudioPlan, AudioSource, Codec, EncodePlan, Mode, Pacing, RealtimePlan, SendPlan
+from punktfunk.control.deep_colour import NO_DEEP_COLOUR, DeepColour
+from punktfunk.plan import (
+    AudioPlan,
+    AudioSource,
+    Codec,
+    ColourSpace,
+    EncodePlan,
+    Mode,
+    Pacing,
+    RealtimePlan,
+    SendPlan,
+)
 from punktfunk.wire.gamestream.audio import opus_layout
 from punktfunk.wire.gamestream.launch import LaunchRequest
 from punktfunk.wire.gamestream.rtsp import RtspRefused
@@ -21,10 +32,20 @@ _VIDEO_DSCP, _AUDIO_DSCP = 40, 48
 """CS5 and CS6, as Sunshine marks (src/platform/linux/misc.cpp, enable_socket_qos), for clients that ask."""
 
 _EVERYTHING = Encryption.CONTROL_V2 | Encryption.VIDEO | Encryption.AUDIO
-_CODEC_MODES = {
-    Codec.H264: CodecMode.H264,
-    Codec.HEVC: CodecMode.HEVC_MAIN,
-    Codec.AV1: CodecMode.AV1_MAIN8,
+_CODEC_MODES = {  # by (ten bit, 4:4:4)
+    Codec.H264: {(False, False): CodecMode.H264, (False, True): CodecMode.H264_HIGH8_444},
+    Codec.HEVC: {
+        (False, False): CodecMode.HEVC_MAIN,
+        (True, False): CodecMode.HEVC_MAIN10,
+        (False, True): CodecMode.HEVC_REXT8_444,
+        (True, True): CodecMode.HEVC_REXT10_444,
+    },
+    Codec.AV1: {
+        (False, False): CodecMode.AV1_MAIN8,
+        (True, False): CodecMode.AV1_MAIN10,
+        (False, True): CodecMode.AV1_HIGH8_444,
+        (True, True): CodecMode.AV1_HIGH10_444,
+    },
 }
 
 
@@ -37,6 +58,7 @@ class HostOffer:
     pacing: Pacing
     encryption: Literal["auto", "always", "never"]
     realtime: RealtimePlan
+    deep_colour: DeepColour = NO_DEEP_COLOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +77,9 @@ def codec_modes(offer: HostOffer) -> CodecMode:
     """Return ServerCodecModeSupport; DESCRIBE says the same through :func:`describe`."""
     mask = CodecMode(0)
     for codec in offer.encoders:
-        mask |= _CODEC_MODES[codec]
+        for (ten_bit, chroma_444), mode in _CODEC_MODES[codec].items():
+            if offer.deep_colour.allows(codec, ten_bit=ten_bit, chroma_444=chroma_444):
+                mask |= mode
     return mask
 
 
@@ -102,8 +126,10 @@ def negotiate(
     encoder_name = offer.encoders.get(announce.codec)
     if encoder_name is None:
         raise RtspRefused(400, "Bad Request", f"codec {announce.codec.value} was not offered")
-    if announce.ten_bit or announce.chroma_444:
-        raise RtspRefused(400, "Bad Request", "10 bit and 4:4:4 were not offered")
+    ten_bit, chroma_444 = announce.ten_bit, announce.chroma_444
+    if not offer.deep_colour.allows(announce.codec, ten_bit=ten_bit, chroma_444=chroma_444):
+        wish = " in ".join(["HDR"] * ten_bit + ["4:4:4"] * chroma_444)
+        raise RtspRefused(400, "Bad Request", f"{wish} was not offered for {announce.codec.value}")
     encryption = announce.encryption
     if offer.encryption == "always" and encryption != _EVERYTHING:
         raise RtspRefused(403, "Forbidden", f"encryption is mandatory, the client agreed to {encryption!r}")
@@ -115,10 +141,13 @@ def negotiate(
             codec=announce.codec,
             encoder_name=encoder_name,
             bitrate_bps=video_bitrate_bps(announce.bitrate_kbps * 1000, sound_bps, offer.fec_percent),
-            colour_space=announce.colour_space,
+            # HDR10 has one matrix, whatever the client said for pictures without.
+            colour_space=ColourSpace.BT2020 if ten_bit else announce.colour_space,
             full_range=announce.full_range,
             slices_per_frame=announce.slices_per_frame,
             reference_frame_count=announce.reference_frame_count,
+            bit_depth=10 if ten_bit else 8,
+            chroma_444=chroma_444,
         ),
         send=SendPlan(
             packet_bytes=announce.packet_bytes,

@@ -13,6 +13,7 @@ from functools import partial
 
 import trio
 
+from punktfunk.control.deep_colour import source_of_depth
 from punktfunk.control.displays.base import VirtualOutput
 from punktfunk.control.flight_log import FlightLog, follow
 from punktfunk.control.gamestream.control_stream import ControlPlane, send_feedback
@@ -114,7 +115,8 @@ async def _run_agreed(
     realtime: RealtimePlan,
     report: Report,
 ) -> None:
-    plan = VideoPlan(output.source, agreement.encode, agreement.send, realtime)
+    source = source_of_depth(output, agreement.encode.bit_depth)
+    plan = VideoPlan(source, agreement.encode, agreement.send, realtime)
     video_socket = planes.video.socket_for(stream.peer.local_address)
     audio_socket = planes.audio.socket_for(stream.peer.local_address)
     knows_payload = agreement.client_features & ClientFeature.SESSION_ID
@@ -210,7 +212,8 @@ async def _greet(stream: Stream) -> None:
     with trio.move_on_after(CONNECT_TIMEOUT_S):
         await stream.connected.wait()
     if stream.connected.is_set():
-        send_feedback(stream, HdrMode(enabled=False))
+        agreed = stream.agreement
+        send_feedback(stream, HdrMode(enabled=agreed is not None and agreed.encode.bit_depth == 10))
     else:
         stream.end(f"no control connection within {CONNECT_TIMEOUT_S} s")
 
@@ -240,8 +243,9 @@ def describe_start(stream: Stream, agreement: Agreement) -> str:
     """Return one line on what is streamed to whom."""
     encode, audio = agreement.encode, agreement.audio
     sealed = " encrypted" if agreement.send.encryption_key else ""
+    deep = " HDR10" * (encode.bit_depth == 10) + " 4:4:4" * encode.chroma_444
     return (
-        f"stream {stream.number}: {agreement.mode} {encode.codec.value} by {encode.encoder_name} "
+        f"stream {stream.number}: {agreement.mode} {encode.codec.value}{deep} by {encode.encoder_name} "
         f"{encode.bitrate_bps / 1e6:.1f} Mbit/s{sealed}, {audio.channel_count} channels, "
         f"to {stream.peer.name} at {stream.peer.address}"
     )

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from punktfunk.control.adapt.budget import clamp_kbps, encoder_bitrate
 from punktfunk.control.adapt.fec import INITIAL_PERCENT
+from punktfunk.control.deep_colour import NO_DEEP_COLOUR, DeepColour
 from punktfunk.control.native.refusal import TurnedAway
 from punktfunk.plan import (
     AudioSource,
@@ -25,6 +26,8 @@ from punktfunk.plan import (
     RealtimePlan,
 )
 from punktfunk.wire.native.capabilities import (
+    CHROMA_420,
+    CHROMA_444,
     Cipher,
     ClientCap,
     CloseCode,
@@ -66,6 +69,9 @@ _CIPHERS: Final = {
     Cipher.AES_128_GCM: MediaCipher.AES_128_GCM,
     Cipher.CHACHA20_POLY1305: MediaCipher.CHACHA20_POLY1305,
 }
+HDR10: Final = (9, 16, 9)
+"""CICP numbers of primaries, transfer and matrix: BT.2020, PQ (ITU-T H.273)."""
+
 CipherSetting = Literal["auto", "aes", "chacha20"]
 
 
@@ -84,6 +90,7 @@ class NativeOffer:
     sound: AudioSource = AudioSource.SILENCE
     pcm: bool = True
     management_port: int = 0
+    deep_colour: DeepColour = NO_DEEP_COLOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +133,16 @@ class Agreement:
     welcome: Welcome = field(repr=False)
 
     @property
+    def bit_depth(self) -> int:
+        """8, or 10 for HDR10."""
+        return self.welcome.bit_depth
+
+    @property
+    def chroma_444(self) -> bool:
+        """Whether every pixel has its own colour."""
+        return self.welcome.chroma_idc == CHROMA_444
+
+    @property
     def encoder_bps(self) -> int:
         """The encoder's rate at the start."""
         return 1000 * encoder_bitrate(
@@ -138,8 +155,10 @@ class Agreement:
             codec=self.codec,
             encoder_name=self.encoder_name,
             bitrate_bps=bitrate_bps,
-            colour_space=ColourSpace.BT709,
+            colour_space=ColourSpace.BT2020 if self.bit_depth == 10 else ColourSpace.BT709,
             full_range=False,
+            bit_depth=self.bit_depth,
+            chroma_444=self.chroma_444,
         )
 
     def send_plan(self, mode: Mode, *, shard_bytes: int, pacing: Pacing, budget_kbps: int) -> NativeSendPlan:
@@ -183,6 +202,7 @@ def negotiate(
             "choose another resolution.",
         )
     codec_bit, codec = _codec(hello, offer)
+    ten_bit, chroma_444 = _depth(hello, offer, codec)
     budget_kbps = clamp_kbps(hello.bitrate_kbps)
     fec_percent = INITIAL_PERCENT if offer.fec_percent is None else offer.fec_percent
     shard_bytes = SHARD_BYTES_IPV6 if ip_address(place.local_address).version == 6 else SHARD_BYTES_IPV4
@@ -205,6 +225,11 @@ def negotiate(
         compositor=offer.compositor,
         gamepad=hello.gamepad,
         bitrate_kbps=budget_kbps,
+        bit_depth=10 if ten_bit else 8,
+        colour_primaries=HDR10[0] if ten_bit else 1,
+        colour_transfer=HDR10[1] if ten_bit else 1,
+        colour_matrix=HDR10[2] if ten_bit else 1,
+        chroma_idc=CHROMA_444 if chroma_444 else CHROMA_420,
         audio_channels=audio.channel_count,
         codec=codec_bit,
         host_caps=HOST_CAPS | audio.host_caps,
@@ -251,6 +276,21 @@ def _codec(hello: Hello, offer: NativeOffer) -> tuple[CodecBit, Codec]:
             "software HEVC or AV1 in the host's settings.",
         )
     return picked, _CODECS[picked]
+
+
+def _depth(hello: Hello, offer: NativeOffer, codec: Codec) -> tuple[bool, bool]:
+    """Whether the session is HDR10, and whether it is 4:4:4: what the client takes and this host has.
+
+    HDR goes first where both together cannot be had: it changes every picture, 4:4:4 its finest lines.
+    """
+    takes = hello.video_caps
+    wants_hdr = takes & (VideoCap.TEN_BIT | VideoCap.HDR) == VideoCap.TEN_BIT | VideoCap.HDR
+    wants_444 = bool(takes & VideoCap.FULL_CHROMA)
+    for ten_bit, chroma_444 in ((True, True), (True, False), (False, True)):
+        wanted = (wants_hdr or not ten_bit) and (wants_444 or not chroma_444)
+        if wanted and offer.deep_colour.allows(codec, ten_bit=ten_bit, chroma_444=chroma_444):
+            return ten_bit, chroma_444
+    return False, False
 
 
 def _scheme(budget_kbps: int, refresh_hz: int, shard_bytes: int, fec_percent: int) -> FecScheme:

@@ -9,6 +9,7 @@ import trio
 
 from punktfunk.control.apps import Catalogue
 from punktfunk.control.chosen import sound
+from punktfunk.control.deep_colour import deep_colour
 from punktfunk.control.displays.base import DisplayBackend
 from punktfunk.control.flight_log import FlightLog
 from punktfunk.control.input.session import InputMeans
@@ -69,6 +70,7 @@ def begin_sessions(
     """Let sessions begin. ``nursery`` owns the displays of all clients."""
     offer = NativeOffer(
         encoders=encoders,
+        deep_colour=deep_colour(encoders, backend),
         fec_percent=settings.native_fec_percent,
         pacing=Pacing.CAPPED if settings.native_pacing == "auto" else Pacing(settings.native_pacing),
         forced_pacing=settings.native_pacing != "auto",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
+from punktfunk.control.deep_colour import source_of_depth
 from punktfunk.control.displays.base import VirtualOutput
 from punktfunk.control.input.session import InputMeans, open_session_input
 from punktfunk.control.native.admission import Admitted
@@ -128,11 +129,12 @@ class Show:
                 nursery.start_soon(parts.hands.deliver, injector)
                 nursery.start_soon(self._keep_awake, output)
                 nursery.start_soon(self._end_with_app, desk)
-                nursery.start_soon(self._follow_modes, desk, video, parts.steering)
+                nursery.start_soon(self._follow_modes, desk, parts)
+                source = source_of_depth(output, parts.agreement.bit_depth)
                 if ramp:
-                    video.show(output.source)
+                    video.show(source)
                 else:
-                    nursery.start_soon(video.run, output.source)
+                    nursery.start_soon(video.run, source)
                 await self._built.wait()
                 await self._correct(video.mode, parts.steering)
                 parts.probes.pictures_flow = True
@@ -184,8 +186,9 @@ class Show:
                 self._voice.tell(lock)
             await trio.sleep_forever()
 
-    async def _follow_modes(self, desk: Desk, video: Video, steering: Steering) -> None:
+    async def _follow_modes(self, desk: Desk, parts: Parts) -> None:
         """Build what was promised, the newest wish first; correct promises that could not be kept."""
+        video, steering = parts.video, parts.steering
         await self.pictures.wait()
         while True:
             mode = await steering.next_mode()
@@ -195,7 +198,7 @@ class Show:
                 self._voice.tell(f"stays at {video.mode}: {worded(problem)}")
             else:
                 self._built = trio.Event()
-                video.show(output.source)
+                video.show(source_of_depth(output, parts.agreement.bit_depth))
                 await self._built.wait()
                 if video.mode != output.mode:  # the encoder refused it: the display goes back too
                     await desk.change_mode(video.mode)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stream_client import KEY, OFFER, announcement, make_launch
 
+from punktfunk.control.deep_colour import DeepColour
 from punktfunk.control.gamestream.negotiate import (
     HIGHEST_VIDEO_BITRATE_BPS,
     LOWEST_VIDEO_BITRATE_BPS,
@@ -73,7 +74,7 @@ def test_datagrams_are_marked_for_clients_that_ask(video, audio, marks):
     [
         ({"x-nv-vqos[0].bitStreamFormat": 1}, 400, "hevc"),
         ({"x-nv-vqos[0].bitStreamFormat": 2}, 400, "av1"),
-        ({"x-nv-video[0].dynamicRangeMode": 1}, 400, "10 bit"),
+        ({"x-nv-video[0].dynamicRangeMode": 1}, 400, "HDR"),
         ({"x-ss-video[0].chromaSamplingType": 1}, 400, "4:4:4"),
     ],
 )
@@ -163,3 +164,22 @@ def test_sound_quality(host, announced, high_quality):
     audio = agree(host=host, **announced).audio
     assert audio.high_quality is high_quality
     assert audio.channel_count == announced.get("x-nv-audio.surround.numChannels", 2)
+
+
+def test_more_than_8_bit_420_is_agreed_where_it_was_offered_and_nowhere_else():
+    deep = DeepColour(frozenset({Codec.H264, Codec.HEVC}), frozenset({Codec.HEVC}))
+    offer = replace(OFFER, encoders=EVERY_CODEC, deep_colour=deep)
+    extra = CodecMode.H264_HIGH8_444 | CodecMode.HEVC_REXT8_444 | CodecMode.HEVC_MAIN10
+    assert codec_modes(offer) == codec_modes(replace(offer, deep_colour=DeepColour())) | extra
+    full, hdr = {"x-ss-video[0].chromaSamplingType": 1}, {"x-nv-video[0].dynamicRangeMode": 1}
+    hevc, av1 = ({"x-nv-vqos[0].bitStreamFormat": number} for number in (1, 2))
+    assert agree(offer, **full).encode.chroma_444
+    encode = agree(offer, **hevc, **hdr).encode
+    assert (encode.bit_depth, encode.colour_space) == (10, ColourSpace.BT2020)
+    for refused, words in (
+        (hdr, "HDR was not offered for h264"),
+        (av1 | full, "4:4:4 was not offered for av1"),
+        (hevc | hdr | full, "HDR in 4:4:4 was not offered"),
+    ):
+        with pytest.raises(RtspRefused, match=words):
+            agree(offer, **refused)

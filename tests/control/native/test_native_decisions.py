@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from punktfunk.commands.status import describe
+from punktfunk.control.deep_colour import DeepColour
 from punktfunk.control.native.modes import LEAST_DISTANCE_NS, ModeDesk
 from punktfunk.control.native.negotiate import (
     GF8_DATA_MAX,
@@ -20,7 +21,7 @@ from punktfunk.control.native.negotiate import (
 from punktfunk.control.native.probes import MOST_KBPS, Load, load_of, pump
 from punktfunk.control.native.refusal import TurnedAway
 from punktfunk.control.native.shards import SETTLED_NS, ShardSize, fitting_shard_bytes
-from punktfunk.plan import Codec, MediaCipher, Mode, Pacing, RealtimePlan
+from punktfunk.plan import Codec, ColourSpace, MediaCipher, Mode, Pacing, RealtimePlan
 from punktfunk.wire.native.capabilities import (
     ClientCap,
     CloseCode,
@@ -298,3 +299,24 @@ def test_status_for_people():
         streaming,
         "punktfunk/1: Game waits for tablet to come back",
     ]
+
+
+def test_hdr_and_full_chroma_are_what_both_sides_have():
+    every = VideoCap.TEN_BIT | VideoCap.HDR | VideoCap.FULL_CHROMA
+    codec = frozenset({Codec.H264})
+
+    def got(caps, **deep):
+        made = agreed(replace(HELLO, video_caps=caps), deep_colour=DeepColour(**deep))
+        welcome = parse_welcome(build_welcome(made.welcome))
+        plan = made.encode_plan(1_000_000)
+        assert (plan.bit_depth, plan.chroma_444) == (welcome.bit_depth, welcome.chroma_idc == 3)
+        assert (plan.colour_space is ColourSpace.BT2020) == (welcome.colour_transfer == 16)
+        return plan.bit_depth, plan.chroma_444
+
+    everything = {"full_chroma": codec, "hdr": codec, "hdr_full_chroma": codec}
+    assert got(every, **everything) == (10, True)
+    assert got(every, full_chroma=codec, hdr=codec) == (10, False)
+    assert got(every, full_chroma=codec) == (8, True)
+    assert got(every) == got(VideoCap(0), **everything) == (8, False)
+    assert got(VideoCap.TEN_BIT, **everything) == (8, False)  # ten bits without HDR: nothing here gives that
+    assert got(VideoCap.FULL_CHROMA, **everything) == (8, True)
