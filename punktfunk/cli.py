@@ -16,6 +16,7 @@ from punktfunk.cli_clients import clients, pair
 from punktfunk.cli_connect import add_to as add_client
 from punktfunk.cli_lab import lab
 from punktfunk.cli_measure import add_to as add_measurements
+from punktfunk.cli_pads import pads
 from punktfunk.cli_plasma import plasma
 from punktfunk.cli_status import status
 from punktfunk.errors import Misuse, PunktfunkError
@@ -23,7 +24,8 @@ from punktfunk.errors import Misuse, PunktfunkError
 DONE, FAILED, MISUSE, INTERRUPTED = 0, 1, 2, 130
 
 _VERBS = (
-    *("serve", "connect", "pair", "clients", "apps", "hosts", "status", "doctor", "config", "warm", "plasma"),
+    *("serve", "connect", "pair", "clients", "apps", "hosts", "status", "doctor", "config", "warm"),
+    *("pads", "plasma"),
     *("probe", "why-late", "loss", "record", "replay", "dissect", "bench", "lab", "version"),
 )
 
@@ -58,6 +60,7 @@ app.add_typer(config, name="config")
 app.add_typer(plasma, name="plasma")
 app.add_typer(bench, name="bench")
 app.add_typer(lab, name="lab")
+app.add_typer(pads, name="pads")
 add_measurements(app)
 add_client(app)
 

@@ -15,6 +15,7 @@ from punktfunk.control.displays.choice import walk_backends
 from punktfunk.control.doctor.displays import display_findings, no_compositor
 from punktfunk.control.doctor.finding import Finding, Status, run_command
 from punktfunk.control.doctor.firewall import examine_firewall
+from punktfunk.control.doctor.input import input_finding, pads_finding
 from punktfunk.control.doctor.machine import examine_kernels, examine_realtime
 from punktfunk.control.doctor.network import examine_buffers, examine_ports
 from punktfunk.control.doctor.picture import (
@@ -35,6 +36,7 @@ def examine(settings: Settings, progress: Callable[[str], None] = lambda _check:
     findings: list[Finding] = []
     progress("compositor")
     findings += _display(settings)
+    findings.append(pads_finding(settings.pads))
     progress("encoders")
     reports = realtime.probe_encoders(settings.encoder)
     findings += examine_gpu(reports)
@@ -76,4 +78,7 @@ def _display(settings: Settings) -> list[Finding]:
     version = choice.found.version
     if choice.backend.name == "sway" and not version:
         version = sway_version(run_command)
-    return display_findings(choice, settings, version)
+    return [
+        *display_findings(choice, settings, version),
+        input_finding(choice.backend.name, settings.input),
+    ]

@@ -27,6 +27,7 @@ class MappedInjector:
 
     def __init__(self, inner: Injector, place: Place, plane: int = PLANE) -> None:
         self._inner = inner
+        self.handles: frozenset[type] | None = getattr(inner, "handles", None)
         self.injected: Counter[str] = inner.injected
         self.unsupported: Counter[str] = inner.unsupported
         self._place = place
