@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import cffi  # type: ignore[import-untyped]  # it has no annotations
+import cffi
 
 from punktfunk.control.input.host_layout import LayoutNames
 from punktfunk.errors import EnvironmentProblem

@@ -223,6 +223,8 @@ def test_examine_asks_every_part(monkeypatch):
         "compositor",
         "displays",
         "capture",
+        "input",
+        "gamepads",
         "GPU",
         "encoder h264",
         "audio",
