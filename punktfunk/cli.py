@@ -18,6 +18,7 @@ from punktfunk.cli_lab import lab
 from punktfunk.cli_measure import add_to as add_measurements
 from punktfunk.cli_pads import pads
 from punktfunk.cli_plasma import plasma
+from punktfunk.cli_service import service
 from punktfunk.cli_status import status
 from punktfunk.errors import Misuse, PunktfunkError
 
@@ -25,7 +26,7 @@ DONE, FAILED, MISUSE, INTERRUPTED = 0, 1, 2, 130
 
 _VERBS = (
     *("serve", "connect", "pair", "clients", "apps", "hosts", "status", "doctor", "config", "warm"),
-    *("pads", "plasma"),
+    *("service", "pads", "plasma"),
     *("probe", "why-late", "loss", "record", "replay", "dissect", "bench", "lab", "version"),
 )
 
@@ -54,6 +55,7 @@ apps = typer.Typer(help="Apps that clients can start.", rich_markup_mode=None, n
 config = typer.Typer(help="Settings: show, path, check.", rich_markup_mode=None, no_args_is_help=True)
 app.command("pair")(pair)
 app.command("status")(status)
+app.command("service")(service)
 app.add_typer(clients, name="clients")
 app.add_typer(apps, name="apps")
 app.add_typer(config, name="config")
