@@ -30,6 +30,7 @@ BACKENDS: Final[dict[str, str]] = {
     "gamescope-attached": "punktfunk.control.displays.gamescope.attached:AttachedGamescope",
     "gamescope": "punktfunk.control.displays.gamescope.spawned:SpawnedGamescope",
     "wlroots": "punktfunk.control.displays.wlroots:SpawnedWlroots",
+    "mirror": "punktfunk.control.displays.mirror.backend:Mirror",
     "portal": "punktfunk.control.displays.portal.backend:PortalDesktop",
     "testcard": "punktfunk.control.displays.testcard:Testcard",
 }
@@ -43,7 +44,7 @@ LAST: Final = ("portal", "testcard")
 """What is left for ``auto``."""
 
 
-ABSENT: Final = re.compile(r"no (\S+).* of this user runs")
+ABSENT: Final = re.compile(r"no (\S+).* of this user runs(?: \(.*\))?")
 """How the backend of a desktop says that it found none."""
 LOG_IN: Final = 'Log into a desktop, or set display = "sway" for a private session.'
 
@@ -82,7 +83,11 @@ async def choose_backend(
     """
     choice = await walk_backends(setting, runtime_folder, options, environment, noise=testcard_noise)
     asked = [] if setting == "auto" else ["asked for"]
-    return choice.backend, "; ".join([*asked, *word_refusals(choice.refused), choice.found.reason])
+    told = [*asked, *word_refusals(choice.refused), choice.found.reason]
+    wanted = (options or DisplayOptions()).arrangement
+    if wanted not in choice.found.arrangements:
+        told.append(f"it cannot do display_arrangement = {wanted!r}: {choice.found.arrangements[0]} it is")
+    return choice.backend, "; ".join(told)
 
 
 async def walk_backends(

@@ -5,7 +5,8 @@ import os
 import pytest
 import trio
 
-from punktfunk.control.displays.choice import choose_backend
+from punktfunk.control.displays.base import Capabilities, DisplayOptions
+from punktfunk.control.displays.choice import BACKENDS, DESKTOPS, choose_backend, is_absent, make_backend
 from punktfunk.control.displays.private_session import session_folder
 from punktfunk.control.displays.reclaim import reclaim
 from punktfunk.control.displays.spawned import SpawnedSway
@@ -38,6 +39,27 @@ async def test_auto_without_sway_shows_the_test_card_and_says_why(tmp_path, monk
     assert said[0].startswith("no desktop of this user runs (sway, Hyprland, ")
     assert "sway is not installed" in said
     assert said[-1] == "the test card needs no compositor"
+
+
+async def test_every_backend_of_the_table_can_be_made_and_asked(tmp_path):
+    environment = {"XDG_RUNTIME_DIR": str(tmp_path), "PATH": str(tmp_path)}
+    for name in BACKENDS:
+        backend = make_backend(name, Journal(tmp_path), DisplayOptions("exclusive"), environment)
+        found = await backend.probe()
+        assert found.available == (name == "testcard")
+        assert found.available or found.hint, name
+        if name in DESKTOPS:
+            assert is_absent(name, found), f"{name}: {found.reason}"
+
+
+async def test_an_arrangement_that_cannot_be_had_is_said(tmp_path, monkeypatch):
+    async def probe(_backend):
+        await trio.lowlevel.checkpoint()
+        return Capabilities(available=True, reason="it runs")
+
+    monkeypatch.setattr(Testcard, "probe", probe)
+    _backend, reason = await choose_backend("testcard", tmp_path, DisplayOptions("primary"))
+    assert reason == "asked for; it runs; it cannot do display_arrangement = 'primary': extend it is"
 
 
 async def test_root_is_refused_with_a_remedy(tmp_path, monkeypatch):
