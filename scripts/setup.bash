@@ -47,15 +47,22 @@ packages_for() { # $1: serve or test; prints this family's package names
     case $FAMILY in
         debian)
             names="python3 python3-venv sway foot xkb-data libxkbcommon0 fonts-dejavu-core dbus"
-            names="$names pipewire pipewire-bin wireplumber"
+            names="$names pipewire pipewire-bin wireplumber libpulse0"
             ;;
         fedora) names="python3 sway foot xkeyboard-config libxkbcommon dejavu-sans-mono-fonts dbus-daemon util-linux pipewire wireplumber" ;;
         arch) names="python sway foot xkeyboard-config libxkbcommon ttf-dejavu dbus pipewire wireplumber" ;;
         other) return ;;
     esac
+    # Beside PulseAudio it would take the place of the desktop's own sound server at the next login.
+    if ! command -v pulseaudio >/dev/null || [[ $1 == test ]]; then
+        case $FAMILY in
+            debian | arch) names="$names pipewire-pulse" ;;
+            fedora) names="$names pipewire-pulseaudio" ;;
+        esac
+    fi
     if [[ $1 == test ]]; then
         case $FAMILY in
-            debian) names="$names wev xvfb xdotool" ;;
+            debian) names="$names wev xvfb xdotool pulseaudio pulseaudio-utils" ;;
             fedora) names="$names wev xorg-x11-server-Xvfb xdotool" ;;
             arch) names="$names wev xorg-server-xvfb xdotool" ;;
         esac

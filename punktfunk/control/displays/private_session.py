@@ -5,6 +5,7 @@ started in it. Everything started is in the journal before it is used and ends i
 within a bound.
 """
 
+import logging
 import os
 import shutil
 import tempfile
@@ -16,6 +17,9 @@ from typing import Final
 
 import trio
 
+from punktfunk.control.desktop.parts import Part
+from punktfunk.control.desktop.services import sound_parts
+from punktfunk.control.sound.servers import PIPEWIRE_SOCKET
 from punktfunk.control.system.journal import Entry, Journal, new_entry
 from punktfunk.control.system.processes import (
     end_by_token,
@@ -25,10 +29,14 @@ from punktfunk.control.system.processes import (
     log_tail,
     start_process,
 )
+from punktfunk.control.system.waiting import wait_until
 from punktfunk.errors import EnvironmentProblem
 from punktfunk.paths import UNIX_PATH_BYTES
 
+logger = logging.getLogger(__name__)
+
 START_S: Final = 15.0
+SOUND_S: Final = 2.0
 GRACE_S: Final = 2.0
 CLEANUP_S: Final = 10.0
 LONGEST_SOCKET_BYTES: Final = len(
@@ -56,6 +64,7 @@ class PrivateSession:
         self.log = self.folder / "log"
         self._journal = journal
         self._processes: list[trio.Process] = []
+        self._sound: list[Part] = []
 
     @asynccontextmanager
     async def opened(self) -> AsyncGenerator["PrivateSession"]:
@@ -95,9 +104,42 @@ class PrivateSession:
         await self.wait_for(self.folder / "bus", "dbus-daemon")
         return address
 
-    async def run(self, command: list[str], environment: Mapping[str, str]) -> None:
+    @property
+    def pipewire_remote(self) -> str:
+        """Where the session's own PipeWire listens, if it has one: programs here reach no other."""
+        return str(self.folder / PIPEWIRE_SOCKET)
+
+    async def begin_sound(self, environment: Mapping[str, str]) -> None:
+        """Start PipeWire, where it and its session manager are installed; the session is silent otherwise."""
+        self._sound = []
+        parts = sound_parts(self.folder, vital=False)
+        if all(shutil.which(part.program) for part in parts[:2]):
+            self._sound = parts[1:]
+            await self._run_part(parts[0], environment)
+
+    async def finish_sound(self, environment: Mapping[str, str]) -> None:
+        """Start what needs PipeWire, which comes up beside the compositor. Nobody waits until it is ready."""
+        if not self._sound:
+            return
+
+        async def listens() -> bool:
+            return await trio.Path(self.pipewire_remote).exists()
+
+        if await wait_until(listens, SOUND_S):
+            for part in self._sound:
+                await self._run_part(part, environment)
+
+    async def _run_part(self, part: Part, environment: Mapping[str, str]) -> None:
+        start = part.starts[0]
+        try:
+            log = self.folder / "sound.log"
+            await self.run(list(start.command), {**environment, **start.environment}, log)
+        except EnvironmentProblem as problem:
+            logger.info("a private session has no %s: %s", part.name, problem)
+
+    async def run(self, command: list[str], environment: Mapping[str, str], log: Path | None = None) -> None:
         """Start a process and journal it; EnvironmentProblem if it cannot be started."""
-        process = await start_process(command, environment, self.log)
+        process = await start_process(command, environment, log or self.log)
         self._processes.append(process)
         self.entry = self._journal.write(self.entry.with_process(process.pid))
 

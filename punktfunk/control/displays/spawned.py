@@ -92,8 +92,9 @@ class SpawnedSway:
         environment[DISPLAY_VARIABLE] = session.entry.token
         if address := await session.start_bus(environment):
             environment["DBUS_SESSION_BUS_ADDRESS"] = address
-        config = session.folder / "config"
+        config = session.folder / "sway.conf"
         config.write_text(build_config(mode, xwayland=shutil.which("Xwayland") is not None), encoding="utf-8")
+        await session.begin_sound(environment)
         await session.run([*self._command, "-c", str(config)], environment)
         await session.wait_for(Path(session.entry.socket_path), "sway")
         async with connect_sway(session.entry.socket_path) as ipc:
@@ -102,6 +103,7 @@ class SpawnedSway:
             inside = await ask_environment(ipc, session.folder / "environment")
             await ipc.run(f"focus output {SPAWNED_OUTPUT}")
             region = region_of(await ipc.outputs(), SPAWNED_OUTPUT)
+        await session.finish_sound(environment)
         return VirtualOutput(
             SPAWNED_OUTPUT,
             shown,
@@ -112,4 +114,5 @@ class SpawnedSway:
             (f"a private session of sway {text}, drawn by {renderer or 'the GPU'}",),
             region=region,
             dbus_address=address,
+            pipewire_remote=session.pipewire_remote,
         )

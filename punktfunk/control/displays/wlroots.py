@@ -133,6 +133,7 @@ class SpawnedWlroots:
         answer = session.folder / "environment"
         answer.unlink(missing_ok=True)
         command = compositor.command(session.folder, announcement(answer))
+        await session.begin_sound(environment)
         await session.run(command, environment)
 
         async def has_answered() -> bool:
@@ -157,6 +158,7 @@ class SpawnedWlroots:
                     )
             (name, *_others) = [*connection.output_names(), ""]
             shown = await self._set_mode(connection, name, mode)
+        await session.finish_sound(environment)
         return VirtualOutput(
             name,
             shown,
@@ -169,6 +171,7 @@ class SpawnedWlroots:
             ),
             region=self._region(shown),
             dbus_address=address,
+            pipewire_remote=session.pipewire_remote,
         )
 
     async def _set_mode(self, connection: WaylandConnection, name: str, mode: Mode) -> Mode:
