@@ -131,9 +131,14 @@ class KWinInjector:
         self._device.keyboard_key(code, int(pressed))
 
     def _type(self, text: str) -> None:
-        """Type characters by their meaning where KWin takes that, else by the keys that have it."""
+        """Type characters by the keys that mean them; others by their meaning alone, where KWin takes that.
+
+        For those KWin changes its keymap for a moment, which some programs dislike.
+        """
+        keymap = self._keys.keymap
         for character in text:
-            if self._types_keysyms and (keysym := keysym_of(character)):
+            keysym = keysym_of(character)
+            if self._types_keysyms and keysym and (keymap is None or keymap.stroke(character) is None):
                 self._device.keyboard_keysym(keysym, 1)
                 self._device.keyboard_keysym(keysym, 0)
             else:
