@@ -164,18 +164,20 @@ async def test_pointer_follows_an_output_that_changes(tmp_path):
 
 async def test_compositor_that_is_gone_takes_nothing_and_disturbs_nobody(tmp_path):
     with running_kwin(tmp_path) as kwin:
-        async with kwin.backend().create(Mode(1280, 720, 60000), "x") as output:
-            async with open_injector(output) as injector:
-                kwin.end()
-                with trio.fail_after(5):
-                    while not injector.dropped:
-                        injector.inject(MouseMove(1, 1))
-                        await trio.sleep(0.01)
-                injector.release_all()
+        backend = kwin.backend()
+        async with backend.create(Mode(1280, 720, 60000), "x") as output, open_injector(output) as injector:
+            kwin.end()
+            with trio.fail_after(5):
+                while not injector.dropped:
+                    injector.inject(MouseMove(1, 1))
+                    await trio.sleep(0.01)
+            injector.release_all()
 
 
 async def test_kwin_that_lets_nobody_in_is_told(tmp_path):
-    with running_kwin(tmp_path, screencast=0) as kwin:
-        with pytest.raises(EnvironmentProblem, match="nor send input"):
-            async with open_kwin_injector(kwin.path, "DP-1", kwin.environment):
-                pass
+    with (
+        running_kwin(tmp_path, screencast=0) as kwin,
+        pytest.raises(EnvironmentProblem, match="nor send input"),
+    ):
+        async with open_kwin_injector(kwin.path, "DP-1", kwin.environment):
+            pass
