@@ -72,6 +72,12 @@ def slow(session: nox.Session) -> None:
     _pytest(session, "-m", "slow")
 
 
+@nox.session(default=False, venv_backend="none")
+def vm(session: nox.Session) -> None:
+    """A real KWin, and pads by uinput and uhid, in a virtual machine: root, QEMU, both cores, ten minutes."""
+    session.run("scripts/vm_run", *session.posargs, external=True)
+
+
 @nox.session(default=False)
 def kernels_checked(session: nox.Session) -> None:
     """Kernel tests with Numba's bounds checks compiled in."""
