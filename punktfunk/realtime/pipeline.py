@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from punktfunk.errors import LocalProtocolError, PipelineFailed
 from punktfunk.plan import NativeSendPlan, PreparedSource, StreamPosition, VideoPlan
 from punktfunk.realtime.bells import open_bells
+from punktfunk.realtime.capture.cursor import Beside
 from punktfunk.realtime.counters import added
 from punktfunk.realtime.encode.loop import EncodeLoop, Orders
 from punktfunk.realtime.latest import PICTURE_COUNT, LatestFrame
@@ -55,6 +56,7 @@ class Pipeline:
     its own where datagrams are encrypted: its AES-GCM counters begin at 0, and none may come twice under one
     key. Only punktfunk/1's may have the key of one that ended: ``start`` it at that one's ``position``.
     ``event_fd`` becomes readable when a thread failed; ``stop`` closes it: nobody may wait on it then.
+    ``beside`` is what capture tells beside pictures, and may be shared by all pipelines of a session.
     ``start`` raises EnvironmentProblem or PipelineFailed; ``stop`` cleans up then too. The kernels must be
     warm.
     """
@@ -65,7 +67,9 @@ class Pipeline:
         socket_fd: int,
         *,
         open_encoder: "OpenEncoder | None" = None,
+        beside: Beside | None = None,
     ) -> None:
+        self.beside = beside or Beside()
         self._plan = plan
         self._socket_fd = socket_fd
         self._open_encoder = open_encoder
@@ -117,7 +121,7 @@ class Pipeline:
         if not isinstance(plan.source, PreparedSource):
             self._encoder = (self._open_encoder or LavcEncoder.open)(plan.encode, plan.source.mode)
             self._latest = LatestFrame([self._encoder.new_picture() for _ in range(PICTURE_COUNT)])
-            self._capture_loop = CaptureLoop(plan, self._latest, self._wake_fd, self._ended)
+            self._capture_loop = CaptureLoop(plan, self._latest, self._wake_fd, self._ended, self.beside)
         self._sink = open_sink(plan.send, self._socket_fd, plan.encode.bitrate_bps, StreamPosition())
         if isinstance(self._sink, NativeSink):
             self._sent_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -197,12 +201,10 @@ class Pipeline:
             self._latest.close()
         self._capture_loop = self._encode_loop = self._latest = None
         self._failures.close()
-        if self._wake_fd >= 0:
-            os.close(self._wake_fd)
-            self._wake_fd = -1
-        if self._sent_fd >= 0:
-            os.close(self._sent_fd)
-            self._sent_fd = -1
+        for fd in (self._wake_fd, self._sent_fd):
+            if fd >= 0:
+                os.close(fd)
+        self._wake_fd = self._sent_fd = -1
 
     def request_idr(self) -> None:
         """Ask for a key frame: the client needs one, or refers to frames that it lost."""
@@ -257,8 +259,7 @@ class Pipeline:
         sink, worker = self._sink, self._send_worker
         if not isinstance(sink, NativeSink) or worker is None:
             raise LocalProtocolError("only a running stream of punktfunk/1 can be sent in another way")
-        sender = sink.another(plan)
-        sender.ring_when_sent(self._sent_fd)
+        (sender := sink.another(plan)).ring_when_sent(self._sent_fd)
         with sink.exchanging:
             old = sink.sender
             deadline_ns = time.monotonic_ns() + DRAIN_NS

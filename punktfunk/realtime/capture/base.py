@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from punktfunk.errors import LocalProtocolError
 from punktfunk.plan import FrameSource, PipeWireSource, PreparedSource, TestcardSource
+from punktfunk.realtime.capture.cursor import Beside
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from punktfunk.realtime.capture.cursor import Patch
+    from punktfunk.realtime.capture.drawing import Patch
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,12 @@ class Capture(Protocol):
         """Give everything back. Harmless when ``open`` failed or never ran."""
 
 
-def open_capture(source: FrameSource, announce: Callable[[str], None] = lambda _note: None) -> Capture:
+def open_capture(source: FrameSource, beside: Beside | None = None) -> Capture:
     """Connect to a source; the caller closes the capture. EnvironmentProblem where it cannot be.
 
-    ``announce`` is told, by the thread that captures, what the user should know of the way pictures take.
+    ``beside`` takes what the source tells beside pictures: the pointer, and sentences for the user.
     """
-    capture = _capture_of(source, announce)
+    capture = _capture_of(source, beside or Beside())
     try:
         capture.open()
     except BaseException:
@@ -62,7 +63,7 @@ def open_capture(source: FrameSource, announce: Callable[[str], None] = lambda _
     return capture
 
 
-def _capture_of(source: FrameSource, announce: Callable[[str], None]) -> Capture:
+def _capture_of(source: FrameSource, beside: Beside) -> Capture:
     if isinstance(source, TestcardSource):
         from punktfunk.realtime.capture.testcard import TestcardCapture
 
@@ -72,7 +73,7 @@ def _capture_of(source: FrameSource, announce: Callable[[str], None]) -> Capture
     if isinstance(source, PipeWireSource):
         from punktfunk.realtime.capture.pipewire import PipeWireCapture
 
-        return PipeWireCapture(source, announce)
+        return PipeWireCapture(source, beside)
     from punktfunk.realtime.capture.wayland import WaylandCapture
 
     return WaylandCapture(source)

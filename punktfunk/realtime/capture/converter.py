@@ -7,7 +7,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from punktfunk.errors import EnvironmentProblem, PipelineFailed
 from punktfunk.plan import ColourSpace
-from punktfunk.realtime.capture.cursor import Patch
+from punktfunk.realtime.capture.drawing import Patch
 from punktfunk.realtime.colour import fixed_point
 from punktfunk.realtime.encode.layouts import Layout
 from punktfunk.realtime.encode.picture import Picture

@@ -1,17 +1,16 @@
-"""The mouse pointer beside the pictures: where it is, what it looks like, and how the host draws it."""
+"""The mouse pointer beside the pictures: where it is and what it looks like, told to control."""
 
+import os
 import threading
+from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
-
-import numpy as np
+from typing import Final
 
 from punktfunk.realtime.capture.video_meta import CursorBitmap, CursorMeta
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 NO_BITMAP: Final = CursorBitmap(0, 0, 0, 0, b"")
+MAXIMUM_NOTES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,27 +31,19 @@ class PointerState:
         return self.bitmap.width_px > 0
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
-    """Pixels that replace those of a picture: even position and even size, inside the picture."""
-
-    x_px: int
-    y_px: int
-    pixels: "NDArray[np.uint32]"
-
-
 class Pointer:
-    """Written by pf-capture; ``state`` and ``is_drawn`` may be read, and ``is_drawn`` set, by any thread.
+    """Moved by pf-capture; ``state`` may be read by any thread, the two settings be set by control.
 
-    ``is_drawn`` False leaves the pointer to the client: pictures come without it.
+    is_drawn  False leaves the pointer to the client: pictures come without it
+    bell_fd   an eventfd of control's that is rung when something changed; -1: none
     """
 
     def __init__(self) -> None:
         self.is_drawn = True
+        self.bell_fd = -1
         self._state = PointerState(0, 0, 0, NO_BITMAP)
         self._moved = False
         self._lock = threading.Lock()
-        self._image: NDArray[np.uint32] = np.zeros((0, 0), np.uint32)
 
     @property
     def state(self) -> PointerState:
@@ -68,50 +59,41 @@ class Pointer:
         bitmap, serial = before.bitmap, before.serial
         if told.bitmap is not None and told.bitmap != bitmap:
             bitmap, serial = told.bitmap, serial + 1
-            shape = bitmap.height_px, bitmap.width_px
-            self._image = np.frombuffer(bitmap.pixels, np.uint32).reshape(shape)
         state = PointerState(told.x_px, told.y_px, serial, bitmap)
-        self._moved |= state != before
+        if state == before:
+            return
+        self._moved = True
         with self._lock:
             self._state = state
+        self.ring()
+
+    def ring(self) -> None:
+        """Have control look at the state."""
+        bell_fd = self.bell_fd
+        if bell_fd >= 0:
+            with suppress(OSError):  # its owner has closed it: nobody looks any more
+                os.eventfd_write(bell_fd, 1)
 
     def take_moved(self) -> bool:
-        """Tell, once, whether anything changed since the last call."""
+        """Tell pf-capture, once, whether anything changed since the last call."""
         moved, self._moved = self._moved, False
         return moved
 
-    def patch(self, pixels: "NDArray[np.uint32]") -> Patch | None:
-        """Draw the pointer over a copy of what is under it; None where there is nothing to draw.
 
-        pixels  (height, width) BGRx, the whole picture
-        """
-        state = self._state
-        if not self.is_drawn or not state.visible:
-            return None
-        height, width = pixels.shape
-        left, top = state.x_px - state.bitmap.hot_x_px, state.y_px - state.bitmap.hot_y_px
-        x0, y0 = max(left, 0) & ~1, max(top, 0) & ~1
-        x1 = min(left + state.bitmap.width_px + 1, width + (width & 1)) & ~1
-        y1 = min(top + state.bitmap.height_px + 1, height + (height & 1)) & ~1
-        if x1 <= x0 or y1 <= y0:
-            return None
-        under = pixels[y0 : min(y1, height), x0 : min(x1, width)].copy()
-        inside_x, inside_y = max(left, 0), max(top, 0)
-        over = self._image[inside_y - top :, inside_x - left :]
-        rows = min(over.shape[0], under.shape[0] - (inside_y - y0))
-        columns = min(over.shape[1], under.shape[1] - (inside_x - x0))
-        target = under[inside_y - y0 : inside_y - y0 + rows, inside_x - x0 : inside_x - x0 + columns]
-        target[:] = blend(over[:rows, :columns], target)
-        return Patch(x0, y0, under)
+class Beside:
+    """What a capture tells beside its pictures. It lives as long as the session, whatever it captures."""
 
+    def __init__(self) -> None:
+        self.pointer = Pointer()
+        self._notes: deque[str] = deque(maxlen=MAXIMUM_NOTES)
 
-def blend(over: "NDArray[np.uint32]", under: "NDArray[np.uint32]") -> "NDArray[np.uint32]":
-    """Lay premultiplied BGRA over BGRx of the same shape."""
-    keep = 255 - (over >> np.uint32(24))
-    mixed = np.zeros_like(under)
-    for shift in (0, 8, 16):
-        below = under >> np.uint32(shift) & np.uint32(255)
-        above = over >> np.uint32(shift) & np.uint32(255)
-        channel = np.minimum(above + (below * keep + 127) // 255, 255).astype(np.uint32)
-        mixed |= channel << np.uint32(shift)
-    return mixed
+    def note(self, sentence: str) -> None:
+        """Pf-capture: tell the user something of the way that pictures take."""
+        self._notes.append(sentence)
+
+    def take_notes(self) -> list[str]:
+        """Control: what was noted since the last call."""
+        notes = []
+        while self._notes:
+            notes.append(self._notes.popleft())
+        return notes

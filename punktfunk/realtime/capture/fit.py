@@ -14,7 +14,7 @@ from punktfunk.realtime.capture.converter import whole_rows
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from punktfunk.realtime.capture.cursor import Patch
+    from punktfunk.realtime.capture.drawing import Patch
 
 
 class Fitter:

@@ -1,12 +1,12 @@
 """The body of pf-capture: pictures of the source, converted straight into the encoder's planes."""
 
 import threading
-from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from punktfunk.plan import VideoPlan
 from punktfunk.realtime.capture.base import CapturedFrame, open_capture
 from punktfunk.realtime.capture.converter import Converter
+from punktfunk.realtime.capture.cursor import Beside
 from punktfunk.realtime.capture.fit import Fitter
 from punktfunk.realtime.encode.picture import Picture
 from punktfunk.realtime.latest import LatestFrame
@@ -16,14 +16,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WAIT_NS: Final = 500_000_000
-MAXIMUM_NOTES: Final = 16
 
 
 class CaptureLoop:
     """One captured picture per step. Counters are written by pf-capture only."""
 
     def __init__(
-        self, plan: VideoPlan, latest: LatestFrame[Picture], wake_fd: int, ended: threading.Event
+        self,
+        plan: VideoPlan,
+        latest: LatestFrame[Picture],
+        wake_fd: int,
+        ended: threading.Event,
+        beside: Beside,
     ) -> None:
         self._plan = plan
         self._latest = latest
@@ -33,12 +37,12 @@ class CaptureLoop:
         mode = plan.source.mode
         self._shape = (mode.height_px, mode.width_px)
         self._fitter: Fitter | None = None
-        self._notes: deque[str] = deque(maxlen=MAXIMUM_NOTES)
+        self._beside = beside
         self._counters = {"captured_frames": 0, "misfit_frames": 0}
 
     def run(self) -> None:
         """Capture until told to end; EnvironmentProblem when the source is gone."""
-        capture = open_capture(self._plan.source, self._notes.append)
+        capture = open_capture(self._plan.source, self._beside)
         try:
             while not self._ended.is_set():
                 frame = capture.next(WAIT_NS, self._wake_fd)
@@ -52,17 +56,10 @@ class CaptureLoop:
         """Pictures captured, and those of another size than the stream's."""
         return dict(self._counters)
 
-    def notes(self) -> list[str]:
-        """Tell, once each, what the user should know of the way pictures take."""
-        told = []
-        while self._notes:
-            told.append(self._notes.popleft())
-        return told
-
     def _offer(self, frame: CapturedFrame) -> None:
         picture = self._latest.writable()
         try:
-            self._converter.convert(self._fit(frame), picture)
+            self._converter.convert(self._fit(frame), picture, ten_bit=frame.ten_bit)
             if frame.patch is not None and frame.pixels.shape == self._shape:
                 self._converter.lay(frame.patch, picture)
         finally:
@@ -77,5 +74,5 @@ class CaptureLoop:
             return frame.pixels
         self._counters["misfit_frames"] += 1
         if self._fitter is None:
-            self._fitter = Fitter(self._shape)
+            self._fitter = Fitter(self._shape, ten_bit=frame.ten_bit)
         return self._fitter.fit(frame.pixels, frame.patch)

@@ -7,7 +7,6 @@ that moves over a still screen is drawn again over what is kept.
 """
 
 import time
-from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +14,8 @@ import numpy as np
 from punktfunk.errors import EnvironmentProblem, RemoteProtocolError
 from punktfunk.plan import CursorMode, PipeWireSource
 from punktfunk.realtime.capture.base import CapturedFrame
-from punktfunk.realtime.capture.cursor import Pointer
+from punktfunk.realtime.capture.cursor import Beside
+from punktfunk.realtime.capture.drawing import draw_pointer
 from punktfunk.realtime.capture.pipewire_buffer import CHUNK_CORRUPTED, Mappings, meta_bytes
 from punktfunk.realtime.capture.settling import Settling
 from punktfunk.realtime.capture.shm import upright
@@ -47,18 +47,19 @@ MISTAKES_MAX: Final = 8
 class PipeWireCapture:
     """A source of pictures; see :class:`punktfunk.realtime.capture.base.Capture`.
 
-    ``announce`` is told, in sentences for the user, which way pictures take and when that changes.
+    ``beside`` is told of the pointer, and in sentences for the user which way pictures take.
     """
 
     protocol = "pipewire"
 
-    def __init__(self, source: PipeWireSource, announce: Callable[[str], None] = lambda _note: None) -> None:
+    def __init__(self, source: PipeWireSource, beside: Beside | None = None) -> None:
         self._source = source
-        self._announce = announce
+        beside = beside or Beside()
+        self._pointer = beside.pointer
         self._loop: Loop | None = None
         self._core: Core | None = None
         self._stream: Stream | None = None
-        self._settling = Settling(source, announce)
+        self._settling = Settling(source, beside.note)
         self._mappings = Mappings()
         self._filled: Any | None = None  # newest buffer, not yet handed out
         self._kept: Any | None = None  # the one that is shown
@@ -66,7 +67,6 @@ class PipeWireCapture:
         self._node_gone = False
         self._paused_since_ns = 0
         self._mistake_count = 0
-        self.pointer = Pointer()
 
     @property
     def format(self) -> VideoFormat | None:
@@ -172,7 +172,7 @@ class PipeWireCapture:
         """Note where the pointer is; whether the buffer brings a picture too."""
         metas = meta_bytes(buffer)
         if self._source.cursor is CursorMode.METADATA and META_CURSOR in metas:
-            self.pointer.move(parse_cursor(metas[META_CURSOR]))
+            self._pointer.move(parse_cursor(metas[META_CURSOR]))
         chunk = buffer.buffer.datas[0].chunk
         if not chunk.size or chunk.flags & CHUNK_CORRUPTED:
             return False
@@ -185,9 +185,9 @@ class PipeWireCapture:
         if self._filled is not None:
             self._give_back(self._kept)
             self._kept, self._filled = self._filled, None
-            self.pointer.take_moved()
+            self._pointer.take_moved()
             return self._show(self._kept, fresh=True)
-        if self._kept is not None and self.pointer.is_drawn and self.pointer.take_moved():
+        if self._kept is not None and self._pointer.is_drawn and self._pointer.take_moved():
             return self._show(self._kept, fresh=False)
         return None
 
@@ -213,7 +213,8 @@ class PipeWireCapture:
             pixels = _swapped(pixels, ten_bit=settled.is_ten_bit)
         deep = settled.is_ten_bit
         # A pointer comes in sRGB: over HDR10 it would have to be graded, so there it is left out, and said.
-        patch = None if deep else self.pointer.patch(pixels)
+        drawn = self._pointer.is_drawn and self._pointer.state.visible and not deep
+        patch = draw_pointer(self._pointer.state, pixels) if drawn else None
         return CapturedFrame(pixels, _captured_ns(stamp_ns), done, patch, ten_bit=deep)
 
     def _mistaken(self, error: Exception) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from punktfunk.control.input.mapped import letterbox
 from punktfunk.plan import Mode
-from punktfunk.realtime.capture.cursor import Patch
+from punktfunk.realtime.capture.drawing import Patch
 from punktfunk.realtime.capture.fit import Fitter, letterbox_place
 
 SIDE = st.integers(1, 300)

@@ -10,6 +10,7 @@ from video_node import VideoNode
 
 from punktfunk.errors import EnvironmentProblem
 from punktfunk.plan import CursorMode, Mode, PipeWireSource
+from punktfunk.realtime.capture.cursor import Beside
 from punktfunk.realtime.capture.pipewire import PipeWireCapture
 from punktfunk.realtime.capture.video_format import RGBX
 
@@ -29,8 +30,8 @@ class Viewer:
     def __init__(self, node, mode=MODE, *, serial=False, cursor=CursorMode.EMBEDDED, remote=None):
         target = node.serial if serial else node.node_id
         source = PipeWireSource(mode, target, serial, remote or node.remote, cursor=cursor)
-        self.notes = []
-        self.capture = PipeWireCapture(source, self.notes.append)
+        self.beside = Beside()
+        self.capture = PipeWireCapture(source, self.beside)
         self.wake = os.eventfd(0)
 
     def __enter__(self):
@@ -44,7 +45,7 @@ class Viewer:
     def picture(self, timeout_ns=5 * SECOND_NS):
         """The next picture as a copy, with its stamp and patch."""
         frame = self.capture.next(timeout_ns, self.wake)
-        assert frame is not None, f"no picture; notes {self.notes}"
+        assert frame is not None, f"no picture; notes {self.beside.take_notes()}"
         copy = frame.pixels.copy()
         frame.release()
         return copy, frame
@@ -68,7 +69,7 @@ def test_a_node_without_a_size_gets_the_clients_and_its_pictures_arrive_as_they_
             got, frame = viewer.picture()
             assert (got == picture).all()
             assert frame.captured_ns == shown_ns
-        assert any("shared memory" in note for note in viewer.notes)
+        assert any("shared memory" in note for note in viewer.beside.take_notes())
 
 
 def test_a_node_of_another_size_keeps_it(remote):

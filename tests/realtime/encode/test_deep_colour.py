@@ -7,7 +7,7 @@ from stream_helpers import RED_BLUE, SMALL, decode_one, decoder, encode_plan
 from punktfunk.errors import EnvironmentProblem
 from punktfunk.plan import Codec, ColourSpace
 from punktfunk.realtime.capture.converter import Converter
-from punktfunk.realtime.capture.cursor import Patch
+from punktfunk.realtime.capture.drawing import Patch
 from punktfunk.realtime.encode.lavc import LavcEncoder
 from punktfunk.realtime.encode.picture import Picture
 
