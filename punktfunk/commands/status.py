@@ -22,8 +22,9 @@ def describe(answer: Mapping[str, Any]) -> list[str]:
     lines = [f"{head}, display {answer['display'] or 'none yet'}, {ready}"]
     lines += _parts(answer.get("session"))
     alone = len(lines)
-    if answer["app"]:
-        lines.append(f"GameStream: {answer['app']}, shown to {answer['client'] or 'nobody now'}")
+    for run in answer["gamestream"]:
+        shown = f"shown to {run['client']}" if run["client"] else f"waits for {run['owner']} to come back"
+        lines.append(f"GameStream: {run['app']}, {shown}")
     sessions = answer.get("native")
     if sessions is None:
         return [*lines, "punktfunk/1 is switched off"]

@@ -151,6 +151,7 @@ class _Host:
             "session": self._picture.status() if self._picture is not None else None,
             "app": run.app.title if run is not None else "",
             "client": stream.peer.name if stream is not None else "",
+            "gamestream": sessions.status() if sessions is not None else [],
             "sound": self._sounds.status(),
             "native": self._native.status() if self._native is not None else None,
         }

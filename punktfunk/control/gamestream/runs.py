@@ -143,7 +143,7 @@ class Run:
         if self.closing or self._nursery is None or not self._stream_done.is_set():
             raise LaunchRefused(503, f"{self.app.title} ended while the stream was starting.")
         self.stream = stream
-        self.fingerprint = stream.peer.fingerprint
+        self.owner, self.fingerprint = stream.peer.name, stream.peer.fingerprint
         done = self._stream_done = trio.Event()
         self._idle.deadline = math.inf
         client = Streaming(

@@ -99,6 +99,17 @@ class Sessions:
         """The newest app's number, 0 if none runs."""
         return self.app_id_for(None)
 
+    def status(self) -> list[dict[str, str]]:
+        """Describe every run in values that JSON knows; ``client`` is empty while nobody looks at it."""
+        return [
+            {
+                "app": run.app.title,
+                "client": run.live_stream.peer.name if run.live_stream is not None else "",
+                "owner": run.owner,
+            }
+            for run in self.runs
+        ]
+
     @property
     def streams(self) -> list[Stream]:
         """The streams that go on or are about to start."""

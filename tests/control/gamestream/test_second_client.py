@@ -35,6 +35,10 @@ async def test_each_client_has_its_own(make_world, autojump_clock):
         assert world.sessions.app_id_for(ALICE.fingerprint) == GAME
         assert world.sessions.app_id_for(BOB.fingerprint) == DESKTOP
         assert set(world.sessions.streams) == {first, second}
+        assert world.sessions.status() == [
+            {"app": "Game", "client": "alice", "owner": "alice"},
+            {"app": "Desktop", "client": "bob", "owner": "bob"},
+        ]
         assert "already running" in (await refused(world.launch, BOB))[1]
         await world.sessions.cancel(BOB.fingerprint)
         assert (first.ended.is_set(), second.end_reason) == (False, "quit by the client")

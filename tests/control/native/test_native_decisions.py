@@ -270,6 +270,7 @@ def test_status_for_people():
         "waiting_for": "",
         "app": "",
         "client": "",
+        "gamestream": [],
     }
     assert describe({**host, "native": []})[1:] == ["nobody streams"]
     assert describe({**host, "native": None})[1:] == ["punktfunk/1 is switched off"]
@@ -293,8 +294,13 @@ def test_status_for_people():
         "1.23 % lost, 540 frames in 9 s"
     )
     waiting = {"client": "tablet", "app": "Game", "waiting": True}
-    assert describe({**host, "app": "Steam", "native": [session, {**session, **video}, waiting]})[1:] == [
-        "GameStream: Steam, shown to nobody now",
+    runs = [
+        {"app": "Steam", "client": "tv", "owner": "tv"},
+        {"app": "Desktop", "client": "", "owner": "deck"},
+    ]
+    assert describe({**host, "gamestream": runs, "native": [session, {**session, **video}, waiting]})[1:] == [
+        "GameStream: Steam, shown to tv",
+        "GameStream: Desktop, waits for deck to come back",
         "punktfunk/1 session 1: phone at 192.0.2.7, starting",
         streaming,
         "punktfunk/1: Game waits for tablet to come back",
