@@ -87,6 +87,16 @@ def overlap(one, other):
     )
 
 
+async def test_every_refresh_is_had(own, journal):
+    output, _ipc = own
+    backend = AttachedSway(journal, output.ipc_socket_path)
+    async with backend.create(MODE, "client") as made:
+        for refresh in (59_940, 60_000, 120_000, 144_000, 240_000):
+            changed = await backend.change_mode(made, Mode(800, 600, refresh))
+            assert changed.mode == Mode(800, 600, refresh)
+            assert changed.notes == made.notes
+
+
 async def test_primary_brings_the_windows_over_and_back(own, journal):
     output, ipc = own
     options = DisplayOptions("primary")
