@@ -4,12 +4,17 @@ The compositor runs in the tree, host and client outside; they share the session
 """
 
 import itertools
+import os
 import re
 import signal
+import subprocess
+import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import libei
 import pytest
 import trio
 from gnome_session import GnomeSession, gnome_session, inside, needs_gnome
@@ -17,10 +22,14 @@ from harness import Client, Host, paired
 from launching import PAINTER, list_apps, said, wait_for, wait_to_hear
 from pictures import app_number
 from test_desktop import keep, keys, painted, wait_for_paint
+from test_eis_peer import in_tree
 
+import punktfunk
 from punktfunk.control.displays.mutter.display_config import read_state
 from punktfunk.control.displays.mutter.monitors import State
 from punktfunk.control.system.dbus_link import open_link
+from punktfunk.plan import Mode, PipeWireSource
+from punktfunk.realtime.capture.pipewire import PipeWireCapture
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(120), *needs_gnome]
 
@@ -88,6 +97,31 @@ def found(lines: list[str], pattern: str) -> list[tuple[str, ...]]:
     return [group for group, _again in itertools.groupby(groups)]
 
 
+def check_events(lines: list[str]) -> None:
+    """Everything of the common list arrived, and nothing is held."""
+    places = [
+        (float(x), float(y))
+        for x, y in found(lines, r"wl_pointer\] (?:motion|enter):.* x, y: ([-\d.]+), ([-\d.]+)")
+    ]
+    steps = [(b[0] - a[0], b[1] - a[1]) for a, b in itertools.pairwise(places)]
+    first = steps.index((40.0, 60.0))
+    assert (5.0, -3.0) in steps[first:]
+    buttons = found(lines, r"wl_pointer\] button:.* button: (\d+).* state: (\d)")
+    assert buttons == [("272", "1"), ("272", "0"), ("273", "1"), ("273", "0")]
+    scrolled = [float(value) for _axis, value in found(lines, r"axis:.* axis: (\d).* value: ([-\d.]+)")]
+    assert scrolled[0] == -10.0
+    assert sum(scrolled[1:]) == 10.0, "four quarters of a click"
+    typed = re.findall(r"utf8: '(.+?)'", "\n".join(lines))
+    assert [c for c, _again in itertools.groupby(typed) if c in "abBA"] == ["a", "b", "B", "A"]
+    # The last that each of wev's keyboards heard of each key.
+    last = {
+        (board, code): state
+        for board, code, state in found(lines, r"\[(\d+): +wl_keyboard\] key:.* key: (\d+); state: (\d)")
+    }
+    assert set(last.values()) == {"0"}, "everything pressed was released"
+    assert found(lines, r"wl_touch\] (down|up)") == [("down",), ("up",)]
+
+
 def test_input_reaches_the_program_and_nothing_stays_held(
     session: GnomeSession, host: Host, client: Client
 ) -> None:
@@ -114,28 +148,7 @@ def test_input_reaches_the_program_and_nothing_stays_held(
     wait_to_hear(host, "button: 273 (right), state: 1", since=before)
     client("stop")
     wait_to_hear(host, "button: 273 (right), state: 0", since=before)
-    lines = said(host)[before:]
-    places = [
-        (float(x), float(y))
-        for x, y in found(lines, r"wl_pointer\] (?:motion|enter):.* x, y: ([-\d.]+), ([-\d.]+)")
-    ]
-    steps = [(b[0] - a[0], b[1] - a[1]) for a, b in itertools.pairwise(places)]
-    first = steps.index((40.0, 60.0))
-    assert (5.0, -3.0) in steps[first:]
-    buttons = found(lines, r"wl_pointer\] button:.* button: (\d+).* state: (\d)")
-    assert buttons == [("272", "1"), ("272", "0"), ("273", "1"), ("273", "0")]
-    scrolled = [float(value) for _axis, value in found(lines, r"axis:.* axis: (\d).* value: ([-\d.]+)")]
-    assert scrolled[0] == -10.0
-    assert sum(scrolled[1:]) == 10.0, "four quarters of a click"
-    typed = re.findall(r"utf8: '(.+?)'", "\n".join(lines))
-    assert [c for c, _again in itertools.groupby(typed) if c in "abBA"] == ["a", "b", "B", "A"]
-    # The last that each of wev's keyboards heard of each key.
-    last = {
-        (board, code): state
-        for board, code, state in found(lines, r"\[(\d+): +wl_keyboard\] key:.* key: (\d+); state: (\d)")
-    }
-    assert set(last.values()) == {"0"}, "everything pressed was released"
-    assert found(lines, r"wl_touch\] (down|up)") == [("down",), ("up",)]
+    check_events(said(host)[before:])
 
 
 def test_a_host_that_is_killed_leaves_no_monitor(
@@ -174,3 +187,73 @@ def test_gnome_shell_shows_its_desktop(tmp_path: Path) -> None:
                 panel = image.convert("RGB").crop((0, 0, 1280, 20)).getcolors(30000) or []
                 assert len(panel) > 10, "the panel has a clock"
             wait_for(lambda: shown(session) == [], "the monitor is gone")
+
+
+@contextmanager
+def running(
+    command: list[str], environment: dict[str, str], **options: Any
+) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, **options) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def watched(source: PipeWireSource) -> Iterator[None]:
+    """Consume a node's pictures: mutter takes places on a monitor only while somebody looks at it."""
+    ended = threading.Event()
+
+    def consume() -> None:
+        capture = PipeWireCapture(source)
+        try:
+            capture.open()
+            while not ended.is_set():
+                frame = capture.next(50_000_000, -1)
+                if frame is not None:
+                    frame.release()
+        finally:
+            capture.close()
+
+    thread = threading.Thread(target=consume)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(5)
+
+
+def test_input_by_libei(session: GnomeSession, tmp_path: Path) -> None:
+    """The way that input takes where the host has libei, as the tree has: the same events, the same program."""
+    path = in_tree(punktfunk, libei)
+    environment = {**os.environ, **session.environment, "PYTHONPATH": path.name}
+    script = Path(__file__).parent / "eis_in_mutter.py"
+    command = inside("python3", "-B", f"/host{script}")
+    log = tmp_path / "wev.log"
+    with path, ExitStack() as stack:
+        sender = stack.enter_context(
+            running(command, environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        )
+        assert sender.stdin is not None
+        assert sender.stdout is not None
+        node = int(sender.stdout.readline())
+        source = PipeWireSource(Mode(1280, 720, 60000), node, remote=f"{session.folder}/pipewire-0")
+        stack.enter_context(watched(source))
+        wait_for(lambda: shown(session) == ["1280x720@60"], "the monitor is there")
+        with log.open("wb") as file:
+            stack.enter_context(running(inside("stdbuf", "-oL", "wev"), environment, stdout=file))
+
+        def heard(text: str) -> bool:
+            return text in log.read_text()
+
+        sender.stdin.write(b"go\n")
+        sender.stdin.flush()
+        assert sender.stdout.readline() == b"{}\n", "all of it could be sent"
+        wait_for(lambda: heard("button: 273 (right), state: 1"), "wev has it all")
+        sender.stdin.write(b"let go\n")
+        sender.stdin.flush()
+        wait_for(lambda: heard("button: 273 (right), state: 0"), "it is let go")
+        check_events(log.read_text().splitlines())
+        sender.stdin.close()

@@ -14,6 +14,7 @@ from jeepney import DBusAddress, Message, new_method_call
 
 from punktfunk.control.displays.base import Region
 from punktfunk.control.displays.mutter.cast import REMOTE, Cast
+from punktfunk.control.input.base import DESK_AND_TOUCH
 from punktfunk.control.input.held_keys import HeldKeys
 from punktfunk.control.system.serving import serving_nursery
 from punktfunk.wire.input import (
@@ -56,6 +57,8 @@ NOWHERE: Final = -100_000.0
 
 class NotifyInjector:
     """See :class:`punktfunk.control.input.base.Injector`. :meth:`run` must run meanwhile."""
+
+    handles = DESK_AND_TOUCH
 
     def __init__(self, cast: Cast, region: Callable[[], Region | None]) -> None:
         self.injected: Counter[str] = Counter()

@@ -11,7 +11,7 @@ from punktfunk.control.displays.base import DisplayOptions
 from punktfunk.control.displays.mutter.desktop import returning
 from punktfunk.control.displays.mutter.display_config import build_layout, parse_layout
 from punktfunk.control.displays.mutter.monitors import (
-    VIRTUAL_VENDOR,
+    CAST_PRODUCT,
     Logical,
     Monitor,
     MonitorMode,
@@ -29,8 +29,8 @@ def mode_tuple(width, height, hertz=60.0, *, current=True, scales=(1.0, 2.0)):
     return (f"{width}x{height}@{hertz}", width, height, hertz, 1.0, list(scales), flags)
 
 
-def monitor_tuple(connector, *modes, vendor="ACME"):
-    return ((connector, vendor, "P", "1"), list(modes), {})
+def monitor_tuple(connector, *modes, product="P"):
+    return ((connector, "ACME", product, "1"), list(modes), {})
 
 
 def told(*monitors, logicals, serial=7, properties=None):
@@ -43,7 +43,7 @@ def logical_tuple(x, y, connector, *, scale=1.0, primary=False, transform=0):
 
 LAPTOP = monitor_tuple("eDP-1", mode_tuple(1920, 1200))
 DESK = monitor_tuple("DP-1", mode_tuple(2560, 1440), mode_tuple(1280, 720, current=False))
-OURS = monitor_tuple("Meta-0", mode_tuple(1280, 800, scales=(1.0, 1.25, 2.0)), vendor=VIRTUAL_VENDOR)
+OURS = monitor_tuple("Meta-0", mode_tuple(1280, 800, scales=(1.0, 1.25, 2.0)), product=CAST_PRODUCT)
 BEFORE = parse_state(
     told(
         LAPTOP, DESK, logicals=[logical_tuple(0, 240, "eDP-1", primary=True), logical_tuple(1920, 0, "DP-1")]
@@ -121,7 +121,7 @@ def test_exclusive_turns_the_others_off_and_another_clients_display_not():
         told(
             LAPTOP,
             OURS,
-            monitor_tuple("Meta-1", mode_tuple(640, 480), vendor=VIRTUAL_VENDOR),
+            monitor_tuple("Meta-1", mode_tuple(640, 480), product=CAST_PRODUCT),
             logicals=[logical_tuple(0, 0, "Meta-0", primary=True), logical_tuple(1280, 0, "Meta-1")],
         )
     )
@@ -171,7 +171,7 @@ def test_no_overlap_one_primary_and_a_desktop_that_begins_at_zero(boxes, own, po
         logicals.append(Logical(x, 0, 1.0, 0, number == 0, ((f"DP-{number}", "m"),)))
         x += width
     mine = MonitorMode("m", *own, 60.0, 1.0, (1.0,), current=True)
-    monitors.append(Monitor("Meta-0", VIRTUAL_VENDOR, "P", "1", (mine,)))
+    monitors.append(Monitor("Meta-0", "ACME", CAST_PRODUCT, "1", (mine,)))
     state = State(1, tuple(monitors), tuple(logicals), physical_layout=False)
     options = DisplayOptions(arrangement=arrangement, position=position)
     placed = arrange(state, ["Meta-0"], logicals, options)

@@ -84,11 +84,11 @@ class Gnome:
         try:
             async with open_link(self._address) as link:
                 if not (await link.has_owner(SCREEN_CAST) and await link.has_owner(REMOTE)):
-                    return _absent("no GNOME runs on this session's D-Bus")
+                    return _absent("no GNOME session of this user runs")
                 version = await link.get(SCREEN_CAST, SCREEN_CAST_PATH, SCREEN_CAST, "Version")
                 pid = await link.pid_of(SCREEN_CAST)
         except EnvironmentProblem as error:
-            return _absent(f"no GNOME: {error}")
+            return _absent(f"no GNOME session of this user runs ({error})")
         return Capabilities(
             available=True,
             reason=f"GNOME runs as process {pid} (ScreenCast version {version})",
@@ -174,7 +174,10 @@ class Gnome:
         return PipeWireSource(mode, cast.node_id, remote=remote, cursor=self._options.cursor)
 
     def _describe(self, shown: Shown, asked: Mode) -> VirtualOutput:
-        from punktfunk.control.displays.mutter.hands import open_hands  # late: it needs what only input needs
+        from punktfunk.control.displays.mutter.hands import (
+            input_kind,
+            open_hands,
+        )  # late: it needs what only input needs
 
         inside = {name: self._environment[name] for name in INSIDE if self._environment.get(name)}
         inside["XDG_RUNTIME_DIR"] = self._folder
@@ -188,6 +191,7 @@ class Gnome:
             self.name,
             inside,
             notes=refresh_note("GNOME", asked, shown.mode),
+            input_kind=input_kind(shown.cast),
             open_input=partial(open_hands, shown.cast, lambda: shown.region, inside),
             pipewire_remote=f"{self._folder}/pipewire-0",
             dbus_address=self._address,

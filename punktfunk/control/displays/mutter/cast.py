@@ -56,8 +56,11 @@ class Cast:
 
 
 @asynccontextmanager
-async def open_cast(link: BusLink, cursor: CursorMode) -> AsyncGenerator[Cast]:
-    """Begin a cast of a virtual monitor and stop it at the end of the block. Raises EnvironmentProblem."""
+async def open_cast(link: BusLink, cursor: CursorMode, monitor: str = "") -> AsyncGenerator[Cast]:
+    """Begin a cast of a virtual monitor, or of the one named ``monitor``, and stop it at the end.
+
+    Raises EnvironmentProblem.
+    """
     try:
         (remote_path,) = await link.call(REMOTE, REMOTE_PATH, REMOTE, "CreateSession")
     except Refused as error:
@@ -66,13 +69,13 @@ async def open_cast(link: BusLink, cursor: CursorMode) -> AsyncGenerator[Cast]:
             hint="Unlock the screen: a locked GNOME shows its desktop to nobody.",
         ) from error
     try:
-        yield await _begin(link, str(remote_path), cursor)
+        yield await _begin(link, str(remote_path), cursor, monitor)
     finally:
         with trio.move_on_after(STOP_S, shield=True):
             await _stop(link, str(remote_path))
 
 
-async def _begin(link: BusLink, remote_path: str, cursor: CursorMode) -> Cast:
+async def _begin(link: BusLink, remote_path: str, cursor: CursorMode, monitor: str) -> Cast:
     session_id = await link.get(REMOTE, remote_path, f"{REMOTE}.Session", "SessionId")
     version = await link.get(SCREEN_CAST, SCREEN_CAST_PATH, SCREEN_CAST, "Version")
     options = {"remote-desktop-session-id": ("s", session_id)}
@@ -80,11 +83,12 @@ async def _begin(link: BusLink, remote_path: str, cursor: CursorMode) -> Cast:
         SCREEN_CAST, SCREEN_CAST_PATH, SCREEN_CAST, "CreateSession", "a{sv}", options
     )
     properties: dict[str, tuple[str, Any]] = {"cursor-mode": ("u", CURSORS[cursor])}
-    if int(version) >= FIRST_PLATFORM:
+    if int(version) >= FIRST_PLATFORM and not monitor:
         properties["is-platform"] = ("b", True)  # a monitor like any other, not "your screen is shared"
-    (stream_path,) = await link.call(
-        SCREEN_CAST, cast_path, f"{SCREEN_CAST}.Session", "RecordVirtual", "a{sv}", properties
+    recorded: tuple[Any, ...] = (
+        ("RecordMonitor", "sa{sv}", monitor) if monitor else ("RecordVirtual", "a{sv}")
     )
+    (stream_path,) = await link.call(SCREEN_CAST, cast_path, f"{SCREEN_CAST}.Session", *recorded, properties)
     interface = f"{SCREEN_CAST}.Stream"
     async with link.signals(interface, "PipeWireStreamAdded", stream_path) as added:
         await link.call(REMOTE, remote_path, f"{REMOTE}.Session", "Start")

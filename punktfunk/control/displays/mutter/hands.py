@@ -3,7 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
+from typing import Final, Literal
 
 import trio
 
@@ -24,6 +24,15 @@ logger = logging.getLogger(__name__)
 
 KEYMAP_TRIES: Final = 10
 KEYMAP_INTERVAL_S: Final = 0.2
+
+
+def input_kind(cast: Cast) -> Literal["eis", "compositor"]:
+    """Say which way it will be: EIS needs GNOME 45 or later and libei here."""
+    try:
+        import_libei()
+    except EnvironmentProblem:
+        return "compositor"
+    return "eis" if cast.mapping_id else "compositor"
 
 
 @asynccontextmanager

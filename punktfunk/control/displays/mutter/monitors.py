@@ -17,8 +17,8 @@ from punktfunk.plan import Mode
 
 PHYSICAL_LAYOUT: Final = 2
 """``layout-mode`` in which a scaled monitor takes as much room as an unscaled one."""
-VIRTUAL_VENDOR: Final = "MetaVendor"
-"""What mutter calls the maker of the monitors of screen casts (meta-stream-source-virtual.c)."""
+CAST_PRODUCT: Final = "Virtual remote monitor"
+"""What mutter calls the monitors of screen casts (meta-screen-cast-virtual-stream-src.c)."""
 MOST_MONITORS: Final = 64
 
 
@@ -52,7 +52,7 @@ class Monitor:
     @property
     def virtual(self) -> bool:
         """Whether a screen cast made it."""
-        return self.vendor == VIRTUAL_VENDOR
+        return self.product == CAST_PRODUCT
 
     @property
     def current(self) -> MonitorMode | None:
