@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from punktfunk.cli_bench import bench
+from punktfunk.cli_bench_displays import displays
 from punktfunk.cli_clients import clients, pair
 from punktfunk.cli_connect import add_to as add_client
 from punktfunk.cli_lab import lab
@@ -55,6 +56,7 @@ apps = typer.Typer(help="Apps that clients can start.", rich_markup_mode=None, n
 config = typer.Typer(help="Settings: show, path, check.", rich_markup_mode=None, no_args_is_help=True)
 app.command("pair")(pair)
 app.command("status")(status)
+bench.command()(displays)
 app.command("service")(service)
 app.add_typer(clients, name="clients")
 app.add_typer(apps, name="apps")

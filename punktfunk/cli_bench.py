@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 bench = typer.Typer(
-    help="Measure this machine: fec, seal, ring, send, frame, throughput, session. Ratios are paired, with "
-    "intervals and floors.",
+    help="Measure this machine: fec, seal, ring, send, frame, throughput, session, displays. Ratios are "
+    "paired, with intervals and floors.",
     epilog="Baseline and ours take turns in every round, order flipped; a ratio is the median over the "
     "rounds of baseline's time over ours, with its 95 % bootstrap interval. Trust it more than single "
     "numbers, and minima more than medians on a busy machine. A floor is what punktfunk must reach; "

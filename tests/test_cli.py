@@ -14,11 +14,22 @@ from punktfunk import cli
 from punktfunk.control import admin_client
 from punktfunk.errors import ConfigError, EnvironmentProblem
 
-VERBS = ["serve", "pair", "clients list", "clients rename", "clients remove", "apps list", "doctor", "service", "warm"]
+VERBS = [
+    "serve",
+    "pair",
+    "clients list",
+    "clients rename",
+    "clients remove",
+    "apps list",
+    "doctor",
+    "service",
+    "warm",
+]
 VERBS += ["clients pending", "clients approve", "clients deny", "clients grant", "clients expire"]
 VERBS += ["config show", "config path", "config check", "version"]
 VERBS += ["loss", "why-late", "record", "replay"]
 VERBS += ["bench fec", "bench seal", "bench ring", "bench send", "bench frame", "bench session"]
+VERBS += ["bench displays"]
 VERBS += ["lab new", "lab list", "lab check", "lab compare", "lab swap", "lab frames"]
 
 

@@ -96,3 +96,9 @@ SESSION: Final[Mapping[tuple[str, str], Floor]] = {
     ("720p120 beside flood of handshakes: frames lost", ""): Floor(0.0, "ours"),
 }
 """Both ends whole, in two processes of one machine."""
+
+DISPLAYS: Final[Mapping[tuple[str, str], Floor]] = {
+    ("sway: connect to first picture: median", ""): Floor(1000.0, "ours"),
+    ("gnome: connect to first picture: median", ""): Floor(1500.0, "ours"),
+}
+"""Desktop sessions of the host's own at 1280x720, 60 pictures a second."""

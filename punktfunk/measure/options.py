@@ -256,8 +256,31 @@ class SessionOptions(_Plain):
         _between("--flood-rounds", self.flood_rounds, 1, 100)
 
 
+@dataclass(frozen=True, slots=True)
+class DisplaysOptions(_Plain):
+    """Which desktop sessions, how long each is captured, how many clients dial it."""
+
+    sessions: tuple[str, ...] = ("sway", "gnome")
+    seconds: int = 10
+    connects: int = 8
+
+    def check(self) -> None:
+        """Misuse for sessions that do not exist and numbers that measure nothing, or never end."""
+        for name in self.sessions:
+            _one_of("--session", name, ("sway", "gnome", "plasma"))
+        _between("--seconds", self.seconds, 1, 3600)
+        _between("--connects", self.connects, 1, 1000)
+
+
 Options = (
-    FecOptions | SealOptions | RingOptions | SendOptions | FrameOptions | ThroughputOptions | SessionOptions
+    FecOptions
+    | SealOptions
+    | RingOptions
+    | SendOptions
+    | FrameOptions
+    | ThroughputOptions
+    | SessionOptions
+    | DisplaysOptions
 )
 KINDS: Final[Mapping[str, type[Options]]] = {
     "fec": FecOptions,
@@ -267,5 +290,6 @@ KINDS: Final[Mapping[str, type[Options]]] = {
     "frame": FrameOptions,
     "throughput": ThroughputOptions,
     "session": SessionOptions,
+    "displays": DisplaysOptions,
 }
 """Options of each benchmark, by its name."""

@@ -109,22 +109,26 @@ class RunningHost:
 
 
 @contextmanager
-def running_host(place: Place, units: Path | None = None) -> Iterator[RunningHost]:
-    """Run a host that lets everybody in and shows a test card, or ``units`` in its place."""
+def running_host(place: Place, units: Path | None = None, **settings: str) -> Iterator[RunningHost]:
+    """Run a host that lets everybody in and shows a test card, or ``units`` in its place.
+
+    ``settings``: more variables for it, such as PUNKTFUNK_SESSION.
+    """
     with tempfile.TemporaryDirectory(prefix="punktfunk-bench-") as named:
         folder = Path(named)
         (folder / "config.toml").touch()
         port = _LEAST_PORT + os.getpid() % _PORTS
-        environment = clean_environment(
-            PUNKTFUNK_CONFIG=str(folder / "config.toml"),
-            PUNKTFUNK_BIND=place.address,
-            PUNKTFUNK_STATE=str(folder / "state"),
-            PUNKTFUNK_DISPLAY="testcard",
-            PUNKTFUNK_DISCOVERY="false",
-            PUNKTFUNK_GAMESTREAM="false",
-            PUNKTFUNK_NATIVE_OPEN="true",
-            PUNKTFUNK_NATIVE_PORT=str(port),
-        )
+        own = {
+            "PUNKTFUNK_CONFIG": str(folder / "config.toml"),
+            "PUNKTFUNK_BIND": place.address,
+            "PUNKTFUNK_STATE": str(folder / "state"),
+            "PUNKTFUNK_DISPLAY": "testcard",
+            "PUNKTFUNK_DISCOVERY": "false",
+            "PUNKTFUNK_GAMESTREAM": "false",
+            "PUNKTFUNK_NATIVE_OPEN": "true",
+            "PUNKTFUNK_NATIVE_PORT": str(port),
+        }
+        environment = clean_environment(**(own | settings))
         words = [*place.host_words, sys.executable, "-m", "punktfunk.measure.session_host", str(units or "")]
         with Process(words, environment) as process:
             process.wait_for(READY)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from punktfunk.realtime.capture.live import LiveSound as LiveSound
     from punktfunk.realtime.capture.prepare import settle_source as settle_source
     from punktfunk.realtime.capture.prepare import source_is_used as source_is_used
+    from punktfunk.realtime.capture.timing import CaptureTimes as CaptureTimes
+    from punktfunk.realtime.capture.timing import time_capture as time_capture
     from punktfunk.realtime.carrying import UnitTaker as UnitTaker
     from punktfunk.realtime.carrying import feed_units as feed_units
     from punktfunk.realtime.ciphers import Cipher as Cipher
@@ -99,6 +101,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AudioLink",
+    "CaptureTimes",
     "Cipher",
     "Code8",
     "Code16",
@@ -184,6 +187,7 @@ __all__ = [
     "shipped_variants",
     "simd_mode",
     "source_is_used",
+    "time_capture",
     "trials",
     "unpack_numbers",
     "wake_latencies_ns",
@@ -193,6 +197,8 @@ _HOMES = {
     "forget_node": "pulse.visit",
     "change_pulse_default": "pulse.defaults",
     "settle_source": "capture.prepare",
+    "CaptureTimes": "capture.timing",
+    "time_capture": "capture.timing",
     "source_is_used": "capture.prepare",
     "change_default": "pipewire.defaults",
     "PortableReceiver": "receive.portable",
