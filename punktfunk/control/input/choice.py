@@ -59,7 +59,8 @@ async def open_desk_input(
 ) -> AsyncGenerator[Injector]:
     """Open keyboard and pointer on the output; at the end everything held is released.
 
-    Raises EnvironmentProblem if no way opens.
+    If no way opens, the screen is shown without: what keeps each way shut is told, and events are counted.
+    Raises EnvironmentProblem where the setting names a way and that one does not open.
     """
     if isinstance(output.source, TestcardSource | PreparedSource) and output.open_input is None:
         yield CountingInjector()
@@ -67,6 +68,11 @@ async def open_desk_input(
     refusals: list[str] = []
     async with AsyncExitStack() as stack:
         injector = await _open_first(stack, ways(output, setting), refusals, report)
+        if injector is None and setting == AUTO:
+            for refusal in refusals:
+                report(f"input: {refusal}")
+            report(f"input: none into {output.name}; the screen is shown, but takes no keys and no mouse")
+            injector = CountingInjector()
         if injector is None:
             reason = "; ".join(refusals) or f"{output.backend} has no {setting}"
             raise EnvironmentProblem(f"no input into {output.name}: {reason}", hint='Set input = "auto".')

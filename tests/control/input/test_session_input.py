@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from punktfunk.control.displays.base import VirtualOutput
+from punktfunk.control.input import choice
 from punktfunk.control.input.base import DESK_AND_TOUCH, DESK_EVENTS
 from punktfunk.control.input.choice import open_desk_input, ways
 from punktfunk.control.input.contacts import PLANE, ContactsAsMouse
@@ -130,6 +131,19 @@ async def test_the_first_way_that_opens_is_taken():
     with pytest.raises(EnvironmentProblem, match="gnome has no eis"):
         async with open_desk_input(output(desk), "eis", lines.append):
             pass
+
+
+@pytest.mark.trio
+async def test_a_screen_is_shown_though_no_way_opens(monkeypatch):
+    monkeypatch.setattr(choice, "_all_ways", lambda output: [choice.Way("eis", "EIS", output.open_input)])
+    lines = []
+    async with open_desk_input(output(problem="no libei", kind="eis"), "auto", lines.append) as injector:
+        injector.inject(MouseMove(1, 1))
+    assert injector.unsupported == {"MouseMove": 1}
+    assert lines == [
+        "input: EIS: no libei",
+        "input: none into HEADLESS-1; the screen is shown, but takes no keys and no mouse",
+    ]
 
 
 @pytest.mark.trio
