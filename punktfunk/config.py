@@ -163,6 +163,9 @@ class Settings(_Frozen):
     display_limit: Whole = Field(
         default=4, ge=1, le=16, description="displays that may exist at once, over all clients"
     )
+    display_monitor: str = Field(
+        default="", description='your monitor that display = "mirror" shows, such as "DP-1"; empty: the first'
+    )
     second_client: Literal["own", "takeover", "refuse"] = Field(
         default="own",
         description="a client that comes while another one streams gets a display of its own, takes over, or "

@@ -91,9 +91,9 @@ def run(words: list[str], child: list[str]) -> int:
     inside = {"DISPLAY": ":9", "GAMESCOPE_WAYLAND_DISPLAY": display, "WAYLAND_DISPLAY": display}
     ended = threading.Event()
     with VideoNode(str(folder / "pipewire-0"), (width, height), name="gamescope", rate=1000) as node:
+        screen = Screen(display, node.node_id, mode)
         if os.environ.get("PUNKTFUNK_DOUBLE") != "mute":
             log("pipewire", f"stream available on node ID: {node.node_id}")
-        screen = Screen(display, node.node_id, mode)
         environment = {**os.environ, **inside, "LIBEI_SOCKET": f"{display}-ei"}
         process = subprocess.Popen(child, env=environment) if child else None
         painter = threading.Thread(target=paint, args=(node, ended, hertz))

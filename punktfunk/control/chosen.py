@@ -56,6 +56,7 @@ def display_options(settings: "Settings") -> DisplayOptions:
         scale=settings.display_scale,
         position=settings.display_position,
         limit=settings.display_limit,
+        monitor=settings.display_monitor,
         state_folder=settings.state,
     )
 

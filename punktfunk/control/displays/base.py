@@ -31,6 +31,7 @@ class DisplayOptions:
     position      on which side of the outputs that are there already
     limit         displays that may exist at once, over all clients
     cursor        what becomes of the mouse pointer in the pictures
+    monitor       name of the one that a mirror shows; empty: the first
     state_folder  where is kept what a user agreed to for good; None: nowhere
     """
 
@@ -39,6 +40,7 @@ class DisplayOptions:
     position: Position = "right"
     limit: int = 4
     cursor: CursorMode = CursorMode.EMBEDDED
+    monitor: str = ""
     state_folder: Path | None = None
 
 
