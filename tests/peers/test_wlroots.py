@@ -32,7 +32,7 @@ MODE = Mode(1290, 720, 120000)
 
 def generic_sway(command):
     def start(folder, announce):
-        config = folder / "config"
+        config = folder / "sway.conf"
         config.write_text(f"xwayland disable\nexec {announce}\n")
         return [*command, "-c", str(config)]
 
@@ -109,3 +109,14 @@ async def test_one_that_does_not_start_says_why(journal, tmp_path):
         async with SpawnedWlroots(journal, [compositor]).create(MODE, "client"):
             pass
     assert_nothing_left(journal)
+
+
+@pytest.mark.parametrize(("version", "is_used"), [("0.1.4", False), ("0.2.0", True), ("of today", True)])
+async def test_one_that_is_too_old_is_passed_over(journal, tmp_path, version, is_used):
+    fake = tmp_path / "cage"
+    fake.write_text(f"#!/bin/sh\necho Cage version {version}\n")
+    fake.chmod(0o755)
+    compositor = Compositor(str(fake), lambda _folder, _announce: [], oldest=(0, 2))
+    found = await SpawnedWlroots(journal, [compositor]).probe()
+    assert found.available is is_used
+    assert str(fake) in found.reason

@@ -6,6 +6,7 @@ output of a session of ours gets the client's mode by zwlr_output_manager_v1.
 
 import os
 import shutil
+import subprocess
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -40,6 +41,7 @@ from punktfunk.wire.wayland.wlr_output_management_unstable_v1 import ZwlrOutputM
 from punktfunk.wire.wayland.wlr_screencopy_unstable_v1 import ZwlrScreencopyManagerV1
 from punktfunk.wire.wayland.wlr_virtual_pointer_unstable_v1 import ZwlrVirtualPointerManagerV1
 
+VERSION_S: Final = 3.0
 NEEDED: Final = (
     ZwlrOutputManagerV1,
     ZwlrScreencopyManagerV1,
@@ -76,11 +78,11 @@ class SpawnedWlroots:
                 reason="wlroots compositors are not started as root",
                 hint='Start punktfunk as an ordinary user, or set display = "testcard".',
             )
-        found = self._find()
+        found = await self._find()
         if found is None:
             return Capabilities(
                 available=False,
-                reason=f"no other wlroots compositor is installed ({names})",
+                reason=f"no other wlroots compositor is installed, or none new enough ({names})",
                 hint='Install the package labwc, or set display = "testcard".',
             )
         path = shutil.which(found.program)
@@ -93,7 +95,7 @@ class SpawnedWlroots:
     @asynccontextmanager
     async def create(self, mode: Mode, identity: str) -> AsyncGenerator[VirtualOutput]:  # noqa: ARG002 - the session has one output
         """Start a session, hand out its output, and end everything that was started in it."""
-        found, compositor = await self.probe(), self._find()
+        found, compositor = await self.probe(), await self._find()
         if compositor is None or not found.available:
             raise EnvironmentProblem(found.reason, hint=found.hint)
         renderers = find_renderers()
@@ -118,8 +120,11 @@ class SpawnedWlroots:
             output, mode=shown, source=replace(output.source, mode=shown), region=self._region(shown)
         )
 
-    def _find(self) -> Compositor | None:
-        return next((one for one in self._compositors if shutil.which(one.program)), None)
+    async def _find(self) -> Compositor | None:
+        for one in self._compositors:
+            if shutil.which(one.program) and not (one.oldest and one.is_too_old(await _version(one.program))):
+                return one
+        return None
 
     async def _start(
         self, session: PrivateSession, compositor: Compositor, mode: Mode, renderer: str
@@ -182,3 +187,16 @@ class SpawnedWlroots:
     def _region(self, mode: Mode) -> Region:
         scale = self._options.scale
         return Region(0, 0, round(mode.width_px / scale), round(mode.height_px / scale))
+
+
+async def _version(program: str) -> str:
+    """Ask a program for its version; "" where it does not say."""
+    with trio.move_on_after(VERSION_S):
+        try:
+            done = await trio.run_process(
+                [program, "-v"], capture_stdout=True, check=False, stderr=subprocess.STDOUT
+            )
+        except OSError:
+            return ""
+        return bytes(done.stdout).decode(errors="replace")
+    return ""

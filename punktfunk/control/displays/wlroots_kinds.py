@@ -4,6 +4,7 @@ Each is given a shell as its first program: it writes the variables that program
 compositor know them all, and shows that the compositor is up.
 """
 
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,10 +16,19 @@ VARIABLES: Final = ("WAYLAND_DISPLAY", "DISPLAY")
 
 @dataclass(frozen=True, slots=True)
 class Compositor:
-    """One program; ``command(folder, announce)`` is how it is started with the shell command ``announce``."""
+    """One program; ``command(folder, announce)`` is how it is started with the shell command ``announce``.
+
+    oldest   the first version that streaming works with, as ``-v`` says it; () is any
+    """
 
     program: str
     command: Callable[[Path, str], list[str]]
+    oldest: tuple[int, ...] = ()
+
+    def is_too_old(self, said: str) -> bool:
+        """Tell whether what ``-v`` said names a version before ``oldest``; what cannot be read is none."""
+        found = re.search(r"(\d+)\.(\d+)", said)
+        return found is not None and (int(found[1]), int(found[2])) < self.oldest
 
 
 def announcement(answer: Path) -> str:
@@ -70,7 +80,7 @@ COMPOSITORS: Final = (
     Compositor("labwc", _labwc),
     Compositor("wayfire", _wayfire),
     Compositor("river", _river),
-    Compositor("cage", _cage),
+    Compositor("cage", _cage, oldest=(0, 2)),  # the first with zwlr_output_manager_v1
 )
 """In the order of asking: desktops with windows, then one that tiles, then one that shows a single app."""
 
