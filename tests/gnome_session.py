@@ -88,8 +88,11 @@ class GnomeSession:
 
 
 @contextmanager
-def gnome_session(compositor: str = "mutter") -> Iterator[GnomeSession]:
-    """Run buses, PipeWire, WirePlumber and ``mutter`` or ``gnome-shell``, without any monitor."""
+def gnome_session(compositor: str = "mutter", *monitors: str) -> Iterator[GnomeSession]:
+    """Run buses, PipeWire, WirePlumber and ``mutter`` or ``gnome-shell``.
+
+    It has no monitor, or those of ``monitors`` (such as ``1024x768``), which stand for the user's own.
+    """
     folder = Path(tempfile.mkdtemp(prefix="gnome-"))  # short: sockets lie in it
     session = GnomeSession(folder)
     with ExitStack() as stack:
@@ -119,6 +122,7 @@ def gnome_session(compositor: str = "mutter") -> Iterator[GnomeSession]:
         session.start("wireplumber", "wireplumber")
         stack.callback(end_if_there, session, "compositor")
         words = [compositor, "--headless", "--wayland", "--no-x11", "--wayland-display", "wayland-0"]
+        words += [f"--virtual-monitor={size}" for size in monitors]
         session.start("compositor", *words, ready="wayland-0")
         yield session
 

@@ -41,6 +41,7 @@ from punktfunk.plan import Mode, PipeWireSource
 
 SETTLE_NS: Final = 8_000_000_000
 LEAVE_S: Final = 8.0
+SCALE_SLACK: Final = 0.05
 INSIDE: Final = (
     "XDG_RUNTIME_DIR",
     "DBUS_SESSION_BUS_ADDRESS",
@@ -58,6 +59,7 @@ class Shown:
     connector: str
     mode: Mode
     region: Region | None = None
+    scale: float = 1.0
 
 
 class Gnome:
@@ -128,7 +130,8 @@ class Gnome:
         monitor = state.monitor(connector)
         current = monitor.current if monitor is not None else None
         got = current.as_mode() if current is not None else settled
-        return Shown(cast, connector, got, state.region(connector))
+        logical = state.logical(connector)
+        return Shown(cast, connector, got, state.region(connector), logical.scale if logical else 1.0)
 
     async def _leave(self, shown: Shown | None) -> None:
         """Arrange what is left, over a connection of its own."""
@@ -190,13 +193,23 @@ class Gnome:
             self._source(shown.cast, shown.mode),
             self.name,
             inside,
-            notes=refresh_note("GNOME", asked, shown.mode),
+            notes=(
+                *refresh_note("GNOME", asked, shown.mode),
+                *scale_note(self._options.scale, shown.scale),
+            ),
             input_kind=input_kind(shown.cast),
             open_input=partial(open_hands, shown.cast, lambda: shown.region, inside),
             pipewire_remote=f"{self._folder}/pipewire-0",
             dbus_address=self._address,
             region=shown.region,
         )
+
+
+def scale_note(wanted: float, given: float) -> tuple[str, ...]:
+    """Word what a client is told whose scale mutter does not allow in its mode: too little would fit."""
+    if abs(wanted - given) <= SCALE_SLACK:
+        return ()
+    return (f"GNOME allows a scale of {given:.3g} in this mode, not {wanted:.3g}",)
 
 
 async def settle(source: PipeWireSource) -> Mode:
