@@ -1,4 +1,4 @@
-"""Desktop sessions of the host: ``punktfunk bench displays``, whose body is ``punktfunk.measure.displays``."""
+"""Desktop sessions: ``punktfunk bench displays``, whose body is ``punktfunk.measure.displays``."""
 
 from benchmarks.measured import run
 

@@ -1,4 +1,4 @@
-"""``punktfunk bench displays``: its flags, apart from the others as it is about desktops and not the engine."""
+"""``punktfunk bench displays``: its flags, apart from the others as it is about desktops, not the engine."""
 
 from typing import Annotated
 
