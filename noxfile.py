@@ -74,7 +74,7 @@ def slow(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="none")
 def vm(session: nox.Session) -> None:
-    """A real KWin, and pads by uinput and uhid, in a virtual machine: root, QEMU, both cores, ten minutes."""
+    """Test a real KWin, and pads by uinput and uhid, in a virtual machine: root, both cores, ten minutes."""
     session.run("scripts/vm_run", *session.posargs, external=True)
 
 

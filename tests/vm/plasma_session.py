@@ -10,6 +10,11 @@ import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import trio
+
+from punktfunk.control.displays.kwin.start import answers
+from punktfunk.control.system.waiting import wait_until
+
 FOLDER = Path(os.environ.get("XDG_RUNTIME_DIR", "/run/stream"))
 START_S = 90
 
@@ -64,6 +69,15 @@ class PlasmaSession:
                 process.wait()
 
 
+def wait_for_answer():
+    """KWin listens long before it answers."""
+
+    async def ask():
+        assert await wait_until(answers(FOLDER / "wayland-0"), START_S)
+
+    trio.run(ask)
+
+
 @contextmanager
 def plasma_session():
     """Run it for the length of the block; its one screen has 640x360."""
@@ -78,6 +92,7 @@ def plasma_session():
             "kwin", "kwin_wayland", "--virtual", "--no-lockscreen", "--no-global-shortcuts",
             "--width", "640", "--height", "360", "--socket", "wayland-0", ready="wayland-0",
         )  # fmt: skip
+        wait_for_answer()
         yield session
         assert session.processes["kwin"].poll() is None, session.log("kwin")
     finally:

@@ -71,6 +71,13 @@ def outputs(session):
     return trio.run(ask)
 
 
+def near(shown, asked):
+    """KWin times its own modes as monitors are timed, and rounds the rate."""
+    return (shown.width_px, shown.height_px) == (asked.width_px, asked.height_px) and abs(
+        shown.refresh_millihertz - asked.refresh_millihertz
+    ) < 500
+
+
 def test_kwin_knows_only_the_launcher(session, tmp_path):
     found = trio.run(backend(session, tmp_path).probe)
     print("probe before:", found.reason)
@@ -103,9 +110,9 @@ def test_output_of_any_mode_comes_and_goes(let_in, tmp_path, millihertz):
 
     before = outputs(let_in)
     output, seen = trio.run(look)
-    assert output.mode == mode
+    assert near(output.mode, mode)
     assert output.notes == ()
-    assert seen[output.name] == (str(mode), (0, 360), True)
+    assert seen[output.name] == (str(output.mode), (0, 360), True)
     assert (output.region.width, output.region.height) == (533, 300)
     assert outputs(let_in) == before
     assert Journal(tmp_path).entries() == ([], [])
@@ -123,8 +130,8 @@ def test_mode_change_and_exclusive_display(let_in, tmp_path):
     name, first, changed, second = trio.run(look)
     print(first, second)
     assert [screen for screen, (_mode, _place, is_on) in first.items() if is_on] == [name]
-    assert changed.mode == Mode(1024, 576, 60000)
-    assert second[changed.name][:2] == ("1024x576@60", (0, 0))
+    assert near(changed.mode, Mode(1024, 576, 60000))
+    assert second[changed.name][:2] == (str(changed.mode), (0, 0))
     assert outputs(let_in) == before
 
 

@@ -279,7 +279,7 @@ class KWinDouble:
                 ranks[output.name] = 0
             case "set_custom_modes", (modes,) if not self.options["refuse_modes"]:
                 if self.options["cvt"]:
-                    modes = [(width - width % 8, height, rate - 80) for width, height, rate in modes]
+                    modes = [(width - width % 8, height, rate - rate % 700) for width, height, rate in modes]
                 kept = [mode for mode in output.modes if mode not in output.custom or mode == output.current]
                 output.custom = modes
                 output.modes = list(dict.fromkeys([*kept, *modes]))

@@ -76,7 +76,7 @@ async def test_refresh_by_a_custom_mode(new_kwin, millihertz):
 async def test_rounded_mode_is_told(tmp_path):
     with running_kwin(tmp_path, **NEW, cvt=True) as kwin:
         async with kwin.backend().create(Mode(1290, 2796, 120000), "x") as output:
-            assert output.mode == Mode(1288, 2796, 119920)
+            assert output.mode == Mode(1288, 2796, 119700)
             assert output.notes == ("KWin gives 1288x2796, not what was asked for: 1290x2796@120",)
 
 

@@ -20,6 +20,9 @@ from punktfunk.wire.wayland.kde_output_management_v2 import KdeOutputManagementV
 
 ANSWER_S: Final = 5.0
 SINCE_PRIMARY, SINCE_PRIORITY, SINCE_MIRRORING, SINCE_CUSTOM_MODES = 2, 3, 13, 18
+RATES_TRIED: Final = (0, 20, 40, 60, 80)
+"""How many ten-thousandths more than the rate to ask for: clocks are rounded down, the best is then taken."""
+
 OURS: Final = "Virtual-punktfunk"
 """How the names of our outputs begin: KWin puts "Virtual-" before the name that it is given."""
 
@@ -145,8 +148,8 @@ class Arranger:
     async def set_mode(self, device: OutputDevice, mode: Mode) -> None:
         """Give an output a mode, which is made for it if need be; EnvironmentProblem if KWin will not.
 
-        KWin times custom modes like a monitor's and may round the width down to a multiple of 8 and the
-        refresh to what its clock allows: look at ``device.mode`` afterwards.
+        KWin times custom modes like a monitor's (CVT) and may round the width down to a multiple of 8 and the
+        refresh to what a clock in steps of 0.25 MHz allows: look at ``device.mode`` afterwards.
         """
         found = _closest(device, mode)
         if found is None:
@@ -168,9 +171,10 @@ class Arranger:
             )
         modes = self._management.create_mode_list()
         modes.set_resolution(mode.width_px, mode.height_px)
-        modes.set_refresh_rate(mode.refresh_millihertz)
         modes.set_reduced_blanking(0)
-        modes.add_mode()
+        for more in RATES_TRIED:
+            modes.set_refresh_rate(mode.refresh_millihertz + mode.refresh_millihertz * more // 10_000)
+            modes.add_mode()
         configuration = self._management.create_configuration()
         configuration.set_custom_modes(device.proxy, modes)
         await self._apply(configuration)
