@@ -198,8 +198,12 @@ class Run:
         assert self._output is not None
         if self._output.mode != mode or self._mode_unsure:
             self._mode_unsure = True  # until it has worked: half a change leaves either mode
+            known = self._output.notes
             self._output = await self._means.backend.change_mode(self._output, mode)
             self._mode_unsure = False
+            for note in self._output.notes:
+                if note not in known:
+                    self._means.report(f"display: {note}")
         return self._output
 
 

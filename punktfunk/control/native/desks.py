@@ -107,6 +107,9 @@ class Desk:
             self._mode_unsure = True  # until it has worked: half a change leaves either mode
             self._output = await self._means.backend.change_mode(output, mode)
             self._mode_unsure = False
+            for note in self._output.notes:
+                if note not in output.notes:
+                    self._means.report(f"display: {note}")
         return self.output
 
     def take(self, user: object) -> None:
