@@ -115,13 +115,13 @@ async def undo(
 
     Where another node of ours was made the default after it, that one inherits what to put back.
     """
+    # Another one may have left meanwhile, and this one inherited.
+    entry = next((kept for kept in journal.entries()[0] if kept.token == entry.token), entry)
     previous = entry.details.get("previous", "")
     for other in journal.entries()[0]:
         if is_like(other, entry) and other.details.get("previous") == entry.output_name:
             journal.write(replace(other, details={**other.details, "previous": previous}))
     try:
-        entry = next((kept for kept in journal.entries()[0] if kept.token == entry.token), entry)
-        previous = entry.details.get("previous", "")
         role, server = SoundRole(entry.details["role"]), SoundServerKind(entry.details["server"])
         change = find_changer(server)
         before = await _in_thread(change, entry.socket_path, role, previous, only_if=entry.output_name)
