@@ -166,6 +166,11 @@ class Settings(_Frozen):
     display_monitor: str = Field(
         default="", description='your monitor that display = "mirror" shows, such as "DP-1"; empty: the first'
     )
+    display_cursor: Literal["embedded", "metadata", "hidden"] = Field(
+        default="embedded",
+        description="the mouse pointer: drawn by the desktop, or sent apart (GNOME, Plasma, portal) and "
+        "drawn by clients that can and by the host for others, or left out",
+    )
     second_client: Literal["own", "takeover", "refuse"] = Field(
         default="own",
         description="a client that comes while another one streams gets a display of its own, takes over, or "

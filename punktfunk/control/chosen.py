@@ -13,7 +13,7 @@ from punktfunk.control.input.session import InputMeans
 from punktfunk.control.pads.hub import PadMeans
 from punktfunk.control.sound.desk import SoundDesk
 from punktfunk.control.system.journal import Journal
-from punktfunk.plan import AudioSource
+from punktfunk.plan import AudioSource, CursorMode
 
 if TYPE_CHECKING:
     from punktfunk.config import AppSettings, Settings
@@ -56,6 +56,7 @@ def display_options(settings: "Settings") -> DisplayOptions:
         scale=settings.display_scale,
         position=settings.display_position,
         limit=settings.display_limit,
+        cursor=CursorMode(settings.display_cursor),
         monitor=settings.display_monitor,
         state_folder=settings.state,
     )

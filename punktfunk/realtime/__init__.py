@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from punktfunk.realtime.audio import AudioLink as AudioLink
+    from punktfunk.realtime.capture.cursor import Beside as Beside
+    from punktfunk.realtime.capture.cursor import Pointer as Pointer
+    from punktfunk.realtime.capture.drawing import pointer_picture as pointer_picture
     from punktfunk.realtime.capture.live import LiveSound as LiveSound
     from punktfunk.realtime.capture.prepare import settle_source as settle_source
     from punktfunk.realtime.capture.prepare import source_is_used as source_is_used
@@ -101,6 +104,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AudioLink",
+    "Beside",
     "CaptureTimes",
     "Cipher",
     "Code8",
@@ -119,6 +123,7 @@ __all__ = [
     "Pipeline",
     "Placement",
     "PlainReader",
+    "Pointer",
     "PortableReceiver",
     "Quad",
     "Reassembly",
@@ -170,6 +175,7 @@ __all__ = [
     "loop_at_ticks",
     "matrix_code",
     "open_video_decoder",
+    "pointer_picture",
     "prefer",
     "prepare_process",
     "probe_encoders",
@@ -210,6 +216,9 @@ _HOMES = {
     "RecordedPicture": "recorded",
     "Quad": "recorded",
     "AudioLink": "audio",
+    "Beside": "capture.cursor",
+    "Pointer": "capture.cursor",
+    "pointer_picture": "capture.drawing",
     "Cipher": "ciphers",
     "Code16": "code16",
     "Code8": "code8",

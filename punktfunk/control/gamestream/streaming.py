@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 RTSP_TIMEOUT_S = 10
 CONNECT_TIMEOUT_S = 10
+NOTES_S = 1
 
 Report = Callable[[str], None]
 ChangeMode = Callable[[Mode], Awaitable[VirtualOutput]]
@@ -186,6 +187,7 @@ async def _until_the_end(
             nursery.start_soon(watch, pipeline)
             nursery.start_soon(_record, stream, pipeline, planes.flights)
             nursery.start_soon(watch, sound)
+            nursery.start_soon(_tell_notes, stream, pipeline, report)
             nursery.start_soon(stream.input.deliver, injector)
             nursery.start_soon(_greet, stream)
             nursery.start_soon(_hold_rights, stream, injector)
@@ -205,6 +207,14 @@ async def _record(stream: Stream, pipeline: Pipeline, flights: FlightLog) -> Non
     percent = stream.agreement.send.fec_percent if stream.agreement else 0
     with flights.recording(stream.peer.name) as flight:
         await follow(flight, pipeline, percent)
+
+
+async def _tell_notes(stream: Stream, pipeline: Pipeline, report: Report) -> None:
+    """Report what capture noted: which way pictures take, and when that changes."""
+    while True:
+        for note in pipeline.beside.take_notes():
+            report(f"stream {stream.number}: {note}")
+        await trio.sleep(NOTES_S)
 
 
 async def _greet(stream: Stream) -> None:

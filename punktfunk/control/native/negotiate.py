@@ -91,6 +91,7 @@ class NativeOffer:
     pcm: bool = True
     management_port: int = 0
     deep_colour: DeepColour = NO_DEEP_COLOUR
+    sends_pointer: bool = False  # the display gives pictures without it, and tells where it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +233,7 @@ def negotiate(
         chroma_idc=CHROMA_444 if chroma_444 else CHROMA_420,
         audio_channels=audio.channel_count,
         codec=codec_bit,
-        host_caps=HOST_CAPS | audio.host_caps,
+        host_caps=HOST_CAPS | audio.host_caps | _pointer_cap(hello, offer),
         cipher=cipher,
         chacha_key=chacha_key,
         mgmt_port=offer.management_port,
@@ -276,6 +277,11 @@ def _codec(hello: Hello, offer: NativeOffer) -> tuple[CodecBit, Codec]:
             "software HEVC or AV1 in the host's settings.",
         )
     return picked, _CODECS[picked]
+
+
+def _pointer_cap(hello: Hello, offer: NativeOffer) -> HostCap:
+    """Answer a client that draws the pointer itself."""
+    return HostCap.CURSOR if offer.sends_pointer and hello.client_caps & ClientCap.CURSOR else HostCap(0)
 
 
 def _depth(hello: Hello, offer: NativeOffer, codec: Codec) -> tuple[bool, bool]:

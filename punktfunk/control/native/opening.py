@@ -71,6 +71,7 @@ def begin_sessions(
     offer = NativeOffer(
         encoders=encoders,
         deep_colour=deep_colour(encoders, backend),
+        sends_pointer=settings.display_cursor == "metadata" and getattr(backend, "sends_pointer", False),
         fec_percent=settings.native_fec_percent,
         pacing=Pacing.CAPPED if settings.native_pacing == "auto" else Pacing(settings.native_pacing),
         forced_pacing=settings.native_pacing != "auto",

@@ -17,6 +17,7 @@ from punktfunk.control.native.desks import Desk, Desks, find_app
 from punktfunk.control.native.hands import Hands
 from punktfunk.control.native.negotiate import Agreement
 from punktfunk.control.native.pad_voice import PadVoice
+from punktfunk.control.native.pointer import PointerVoice
 from punktfunk.control.native.probes import Probes
 from punktfunk.control.native.punch import MediaSocket
 from punktfunk.control.native.refusal import TurnedAway
@@ -28,7 +29,7 @@ from punktfunk.control.problems import worded
 from punktfunk.control.system.inhibit import inhibited, locked_screen
 from punktfunk.errors import EnvironmentProblem
 from punktfunk.plan import Mode
-from punktfunk.wire.native.capabilities import CloseCode, VideoCap
+from punktfunk.wire.native.capabilities import CloseCode, HostCap, VideoCap
 from punktfunk.wire.native.control import PadSlots, PipelineGap
 from punktfunk.wire.native.datagrams import build_datagram
 from punktfunk.wire.native.handshake import Start
@@ -86,6 +87,7 @@ class Show:
         self._video: Video | None = None
         self._hands: Hands | None = None
         self.flight: HostFlight | None = None
+        self._pointer: PointerVoice | None = None
         self._shown = trio.Event()
         self._pipewire_remote = ""
 
@@ -126,6 +128,9 @@ class Show:
                     self._voice.say_in_time, PadSlots(mask)
                 )
                 nursery.start_soon(self._pad_voice.run)
+                if parts.agreement.welcome.host_caps & HostCap.CURSOR:
+                    self._pointer = parts.steering.pointer = self._pointer_voice(video)
+                    nursery.start_soon(self._pointer.run)
                 nursery.start_soon(parts.hands.deliver, injector)
                 nursery.start_soon(self._keep_awake, output)
                 nursery.start_soon(self._end_with_app, desk)
@@ -140,6 +145,10 @@ class Show:
                 parts.probes.pictures_flow = True
                 self.pictures.set()
                 await self._tend(parts)
+
+    def _pointer_voice(self, video: Video) -> PointerVoice:
+        say, send_datagram = self._voice.say_in_time, self._connection.send_datagram
+        return PointerVoice(video.beside.pointer, say, send_datagram)
 
     async def run_without(self, parts: Parts) -> None:
         """Be a diagnostic session: the line stands, and no picture is made."""
@@ -217,6 +226,8 @@ class Show:
         while True:
             await trio.sleep(TEND_S)
             await parts.steering.tend()
+            for note in parts.video.beside.take_notes():
+                self._voice.tell(note)
             silent = parts.steering.reported and not parts.steering.packets_received
             if silent and not complained and trio.current_time() - began_s > NO_VIDEO_S:
                 complained = True
@@ -238,6 +249,8 @@ class Show:
                 parity_percent=self._video.fec_percent,
                 send_thread=self._video.send_thread_id,
             )
+        if self._pointer is not None and frames:
+            self._pointer.frame_left()
         if self._timed:
             for frame in frames:
                 self._connection.send_datagram(build_datagram(timing_of(frame)))

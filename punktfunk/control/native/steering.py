@@ -6,7 +6,8 @@
     Reconfigure                          modes answers             -> ``wishes`` for whoever changes displays
     ShardPayloadAck, DeliveryReport      shards decides            -> another sender
     SetDelivery                          another sender, unless the operator chose
-    clipboard, cursor                    refused politely: there is no such device here yet
+    CursorRender                         who draws the pointer
+    clipboard                            refused politely: there is no such device here yet
 
 Spec: punktfunk-1 sections 2.5, 2.9 and 2.17.
 """
@@ -36,6 +37,7 @@ from punktfunk.wire.native import control as wire
 from punktfunk.wire.native.capabilities import DeliveryProfile, Grant
 
 if TYPE_CHECKING:
+    from punktfunk.control.native.pointer import PointerVoice
     from punktfunk.realtime import SentFrame
 
 logger = logging.getLogger(__name__)
@@ -90,6 +92,7 @@ class Steering:
         self._forced_pacing = forced_pacing
         self._clock_ns = clock_ns
         self._wished: Mode | None = None
+        self.pointer: PointerVoice | None = None  # once there is a display that tells of it
         self._recovery = HostRecovery(can_invalidate=False)
         self._fec = AdaptiveFec(agreement.fec_percent, fixed=agreement.fec_fixed, shape=_shape(agreement))
         self._encode_ns: deque[int] = deque(maxlen=BEHIND_FRAMES)
@@ -130,7 +133,11 @@ class Steering:
                 granted = self._access.allows_grant(Grant.CLIPBOARD)
                 reason = wire.ClipReason.NO_BACKEND if granted else wire.ClipReason.NOT_GRANTED
                 await self._say(wire.ClipState(enabled=False, policy=0, reason=reason))
-            case _:  # PhaseReport, CursorRender and ClipOffer say what nothing here depends on
+            case wire.CursorRender():
+                if self.pointer is not None:
+                    self.pointer.render(client_draws=message.client_draws)
+                await trio.lowlevel.checkpoint()
+            case _:  # PhaseReport and ClipOffer say what nothing here depends on
                 await trio.lowlevel.checkpoint()
 
     # -- pictures

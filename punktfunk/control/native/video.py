@@ -28,7 +28,7 @@ from punktfunk.plan import (
     StreamPosition,
     VideoPlan,
 )
-from punktfunk.realtime import Pipeline
+from punktfunk.realtime import Beside, Pipeline
 
 if TYPE_CHECKING:
     from punktfunk.control.native.punch import Address
@@ -89,6 +89,8 @@ class Video:
         self.encoder_bps = agreement.encoder_bps
         self.pipeline: Pipeline | None = None
         self.running = trio.Event()
+        self.beside = Beside()
+        """What capture tells beside pictures; every pipeline of the session has the same."""
         self._agreement = agreement
         self._socket_fd = socket_fd
         self._realtime = realtime
@@ -177,6 +179,7 @@ class Video:
                 began_ns = 0
                 plan = self._plan(source)
                 upcoming = self._make_pipeline(plan, self._socket_fd)
+                upcoming.beside = self.beside
                 try:
                     await start_threads(partial(upcoming.prepare, PICTURE_NS if current else 0))
                 except (EnvironmentProblem, PipelineFailed) as problem:

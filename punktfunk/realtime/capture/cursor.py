@@ -3,7 +3,6 @@
 import os
 import threading
 from collections import deque
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,12 +34,11 @@ class Pointer:
     """Moved by pf-capture; ``state`` may be read by any thread, the two settings be set by control.
 
     is_drawn  False leaves the pointer to the client: pictures come without it
-    bell_fd   an eventfd of control's that is rung when something changed; -1: none
     """
 
     def __init__(self) -> None:
         self.is_drawn = True
-        self.bell_fd = -1
+        self._bell_fd = -1
         self._state = PointerState(0, 0, 0, NO_BITMAP)
         self._moved = False
         self._lock = threading.Lock()
@@ -67,12 +65,16 @@ class Pointer:
             self._state = state
         self.ring()
 
+    def listen(self, bell_fd: int) -> None:
+        """Ring this eventfd when something changed; -1: none. The old one may be closed afterwards."""
+        with self._lock:
+            self._bell_fd = bell_fd
+
     def ring(self) -> None:
         """Have control look at the state."""
-        bell_fd = self.bell_fd
-        if bell_fd >= 0:
-            with suppress(OSError):  # its owner has closed it: nobody looks any more
-                os.eventfd_write(bell_fd, 1)
+        with self._lock:  # so that nobody rings a number which belongs to another file by now
+            if self._bell_fd >= 0:
+                os.eventfd_write(self._bell_fd, 1)
 
     def take_moved(self) -> bool:
         """Tell pf-capture, once, whether anything changed since the last call."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from punktfunk.realtime.capture.cursor import PointerState
+    from punktfunk.realtime.capture.video_meta import CursorBitmap
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,25 @@ def draw_pointer(state: "PointerState", pixels: "NDArray[np.uint32]") -> Patch |
     target = patch[y0 - even_y : y1 - even_y, x0 - even_x : x1 - even_x]
     target[:] = blend(image[y0 - top : y1 - top, x0 - left : x1 - left], target)
     return Patch(even_x, even_y, patch)
+
+
+def pointer_picture(bitmap: "CursorBitmap", side_max_px: int) -> tuple[int, int, int, int, bytes]:
+    """Make a pointer's picture for a client: width, height, hotspot x and y, straight-alpha RGBA.
+
+    Larger ones are scaled down to ``side_max_px``, by a whole number, each pixel the mean of those it covers.
+    """
+    height, width = bitmap.height_px, bitmap.width_px
+    image = np.frombuffer(bitmap.pixels, np.uint8).reshape(height, width, 4).astype(np.float32)
+    step = -(-max(width, height) // side_max_px)
+    if step > 1:
+        image = np.pad(image, ((0, -height % step), (0, -width % step), (0, 0)))
+        rows, columns = image.shape[0] // step, image.shape[1] // step
+        image = image.reshape(rows, step, columns, step, 4).mean(axis=(1, 3))
+    alpha = image[..., 3:]
+    straight = np.where(alpha > 0, image[..., :3] * 255 / np.maximum(alpha, 1e-6), 0)
+    rgba = np.concatenate([straight[..., ::-1], alpha], axis=2).clip(0, 255).round().astype(np.uint8)
+    hot_x, hot_y = bitmap.hot_x_px // step, bitmap.hot_y_px // step
+    return rgba.shape[1], rgba.shape[0], hot_x, hot_y, rgba.tobytes()
 
 
 def blend(over: "NDArray[np.uint32]", under: "NDArray[np.uint32]") -> "NDArray[np.uint32]":

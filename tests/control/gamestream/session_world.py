@@ -21,7 +21,7 @@ from punktfunk.control.gamestream.streaming import Planes
 from punktfunk.control.occupancy import Occupancy
 from punktfunk.control.sockets import BoundSocket, bind_udp
 from punktfunk.plan import AudioSource, TestcardSource
-from punktfunk.realtime import Placement
+from punktfunk.realtime import Beside, Placement
 from punktfunk.wire.enet import PeerId
 
 HOME = "127.0.0.1"
@@ -88,6 +88,7 @@ class FakeThreads:
         self.problem = None
         self.idr_count = 0
         self.destinations = []
+        self.beside = Beside()
 
     def fail(self, problem):
         self.problem = problem

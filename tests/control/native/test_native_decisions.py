@@ -28,6 +28,7 @@ from punktfunk.wire.native.capabilities import (
     CodecBit,
     CompositorKind,
     Grant,
+    HostCap,
     VideoCap,
 )
 from punktfunk.wire.native.control import ProbeRequest, ProbeShaped, Reconfigure, Reconfigured
@@ -326,3 +327,10 @@ def test_hdr_and_full_chroma_are_what_both_sides_have():
     assert got(every) == got(VideoCap(0), **everything) == (8, False)
     assert got(VideoCap.TEN_BIT, **everything) == (8, False)  # ten bits without HDR: nothing here gives that
     assert got(VideoCap.FULL_CHROMA, **everything) == (8, True)
+
+
+def test_the_pointer_is_sent_to_clients_that_draw_it_where_the_display_tells_of_it():
+    draws = replace(HELLO, client_caps=ClientCap.CURSOR)
+    assert agreed(draws, sends_pointer=True).welcome.host_caps & HostCap.CURSOR
+    assert not agreed(draws).welcome.host_caps & HostCap.CURSOR
+    assert not agreed(sends_pointer=True).welcome.host_caps & HostCap.CURSOR
