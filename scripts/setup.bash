@@ -62,7 +62,7 @@ packages_for() { # $1: serve or test; prints this family's package names
     fi
     if [[ $1 == test ]]; then
         case $FAMILY in
-            debian) names="$names wev xvfb xdotool pulseaudio pulseaudio-utils" ;;
+            debian) names="$names wev mutter xvfb xdotool pulseaudio pulseaudio-utils" ;;
             fedora) names="$names wev xorg-x11-server-Xvfb xdotool" ;;
             arch) names="$names wev xorg-server-xvfb xdotool" ;;
         esac

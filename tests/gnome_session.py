@@ -22,6 +22,7 @@ needs_gnome = [
     pytest.mark.skipif(os.geteuid() == 0, reason="compositors refuse to run as root"),
     pytest.mark.skipif(INSIDE is None or not INSIDE.exists(), reason="scripts/trixie_chroot was not run"),
 ]
+no_mutter = pytest.mark.skipif(shutil.which("mutter") is None, reason="mutter is not installed")
 FOREIGN = {"DISPLAY", "WAYLAND_DISPLAY", "SWAYSOCK", "DBUS_SESSION_BUS_ADDRESS", "PIPEWIRE_REMOTE"}
 
 
@@ -34,8 +35,9 @@ def inside(*command: str) -> list[str]:
 class GnomeSession:
     """A session on a folder of its own; ``environment`` is what programs in it have."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, installed: bool) -> None:
         self.folder = folder
+        self.installed = installed
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.environment = {
             "XDG_RUNTIME_DIR": str(folder),
@@ -59,7 +61,7 @@ class GnomeSession:
         }
         with (self.folder / f"{name}.log").open("wb") as log:
             self.processes[name] = subprocess.Popen(
-                inside(*command), env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                command if self.installed else inside(*command), env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip
         if ready:
@@ -88,13 +90,15 @@ class GnomeSession:
 
 
 @contextmanager
-def gnome_session(compositor: str = "mutter", *monitors: str) -> Iterator[GnomeSession]:
-    """Run buses, PipeWire, WirePlumber and ``mutter`` or ``gnome-shell``.
+def gnome_session(
+    compositor: str = "mutter", *monitors: str, installed: bool = False
+) -> Iterator[GnomeSession]:
+    """Run buses, PipeWire, WirePlumber and ``mutter`` or ``gnome-shell``, of the tree or those that are installed.
 
     It has no monitor, or those of ``monitors`` (such as ``1024x768``), which stand for the user's own.
     """
     folder = Path(tempfile.mkdtemp(prefix="gnome-"))  # short: sockets lie in it
-    session = GnomeSession(folder)
+    session = GnomeSession(folder, installed=installed)
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         (folder / "home").mkdir()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import trio
-from gnome_session import GnomeSession, gnome_session, needs_gnome
+from gnome_session import GnomeSession, gnome_session, needs_gnome, no_mutter
 
 from punktfunk.control.displays.base import DisplayOptions
 from punktfunk.control.displays.mutter.backend import Gnome
@@ -21,6 +21,7 @@ from punktfunk.control.system.dbus_link import open_link
 from punktfunk.control.system.journal import Journal
 from punktfunk.errors import EnvironmentProblem
 from punktfunk.plan import Mode
+from punktfunk.wire.input import Key
 
 pytestmark = [pytest.mark.peer, pytest.mark.trio, pytest.mark.timeout(90), *needs_gnome]
 
@@ -126,6 +127,23 @@ async def test_a_user_who_rearranges_keeps_it(session: GnomeSession, journal: Jo
         assert output.name not in places(turned)
         await trio.sleep(0.3)
         assert output.name not in places(await state(session))
+
+
+@no_mutter
+async def test_the_mutter_that_is_installed(journal: Journal) -> None:
+    """An older one, as Debian 12 has: no EIS, the same monitors."""
+    with gnome_session("mutter", "1024x768", installed=True) as session:
+        before = await state(session)
+        gnome = backend(session, journal, arrangement="exclusive")
+        async with gnome.create(Mode(1280, 720, 120000), "client") as output:
+            assert list(places(await state(session)).values()) == [(0, 0, 1280, 720, True)]
+            assert output.mode.refresh_millihertz == 120000
+            async with output.open_input() as injector:
+                injector.inject(Key(0x41, pressed=True))
+                assert injector.injected == {"Key": 1}
+            changed = await gnome.change_mode(output, Mode(1280, 720, 59940))
+            assert changed.mode.refresh_millihertz == 59940
+        assert same_layout((await state(session)).logicals, before.logicals)
 
 
 KILLED = """
