@@ -30,6 +30,7 @@ class KWinDisplays:
     """Adds outputs to a running KWin."""
 
     name = "kwin"
+    sends_pointer = True
 
     def __init__(
         self,
