@@ -15,6 +15,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from jeepney import message_bus
+from jeepney.io.blocking import open_dbus_connection
 from sway_session import TRIXIE
 
 INSIDE = TRIXIE / "inside" if TRIXIE is not None else None
@@ -74,6 +76,14 @@ class GnomeSession:
             assert time.monotonic() < deadline, f"{name} makes no {path.name}: {self.log(name)}"
             time.sleep(0.05)
 
+    def wait_for_name(self, service: str, seconds: float = 30) -> None:
+        """Wait until the compositor offers a service on the session's bus."""
+        deadline = time.monotonic() + seconds
+        with open_dbus_connection(self.environment["DBUS_SESSION_BUS_ADDRESS"]) as connection:
+            while not connection.send_and_get_reply(message_bus.NameHasOwner(service)).body[0]:
+                assert time.monotonic() < deadline, f"nobody offers {service}: {self.log('compositor')}"
+                time.sleep(0.05)
+
     def log(self, name: str) -> str:
         """What a part said."""
         return (self.folder / f"{name}.log").read_text(errors="replace")[-3000:]
@@ -128,6 +138,8 @@ def gnome_session(
         words = [compositor, "--headless", "--wayland", "--no-x11", "--wayland-display", "wayland-0"]
         words += [f"--virtual-monitor={size}" for size in monitors]
         session.start("compositor", *words, ready="wayland-0")
+        session.wait_for_name("org.gnome.Mutter.ScreenCast")
+        session.wait_for_name("org.gnome.Mutter.DisplayConfig")
         yield session
 
 
