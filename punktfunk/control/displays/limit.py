@@ -12,10 +12,24 @@ class LimitedBackend:
     """A backend that refuses one display too many; everything else is the other's."""
 
     def __init__(self, backend: DisplayBackend, most: int) -> None:
-        self.name = backend.name
         self._backend = backend
         self._most = most
         self._identities: list[str] = []
+
+    @property
+    def name(self) -> str:
+        """The backend's."""
+        return self._backend.name
+
+    @property
+    def sends_pointer(self) -> bool:
+        """Whether it tells where the pointer is, beside pictures without it."""
+        return bool(getattr(self._backend, "sends_pointer", False))
+
+    @property
+    def bit_depth(self) -> int:
+        """Bits per colour of its outputs."""
+        return int(getattr(self._backend, "bit_depth", 8))
 
     async def probe(self) -> Capabilities:
         """Ask the backend."""
