@@ -85,6 +85,12 @@ def connect(
         str,
         typer.Option(metavar="auto|none|vaapi|cuda|...", help="Which hardware decodes; none is software."),
     ] = "auto",
+    receiver: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|kernel|portable", help="What takes packets; portable is slower, and needs no Linux."
+        ),
+    ] = "auto",
     record: Annotated[
         Path | None,
         typer.Option(metavar="FILE.mkv", help="Write what arrives, without encoding it again; no window."),
@@ -157,6 +163,7 @@ def connect(
         mute=mute,
         fixed_size=fixed_size,
         hardware=decoder,
+        receiver=receiver,
     )
     raise typer.Exit(0 if connect(wishes) else 1)
 

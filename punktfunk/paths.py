@@ -102,6 +102,8 @@ def make_private_folder(path: Path) -> Path:
             f"cannot make the folder {path}: {error.strerror}",
             hint="Choose another with --state, or make it writable for this user.",
         ) from error
+    if not hasattr(os, "getuid"):
+        return path  # Windows: a user's profile is the user's, and modes say nothing
     if found.st_uid != os.getuid():
         raise EnvironmentProblem(
             f"{path} belongs to user {found.st_uid}, not to user {os.getuid()}",

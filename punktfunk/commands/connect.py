@@ -16,6 +16,7 @@ from rich.table import Table
 
 from punktfunk import paths
 from punktfunk.control.client.known_hosts import KnownHosts, Trust
+from punktfunk.control.client.receivers import WISHES, receiver_class
 from punktfunk.errors import EnvironmentProblem, Misuse, PunktfunkError
 from punktfunk.log import printable, set_up_logging
 from punktfunk.plan import Mode
@@ -53,6 +54,7 @@ class Wishes:
     mute: bool = False
     fixed_size: bool = False
     hardware: str = "auto"
+    receiver: str = "auto"
     say: Callable[[str], None] = field(default=lambda line: print(printable(line), file=sys.stderr))
 
 
@@ -120,6 +122,8 @@ def check_wishes(wishes: Wishes) -> Wishes:
     for name in wishes.codec:
         if name not in CODEC_NAMES:
             raise Misuse(f"--codec {name} is not known", hint=f"It is one of {', '.join(CODEC_NAMES)}.")
+    if wishes.receiver not in WISHES:
+        raise Misuse(f"--receiver {wishes.receiver} is not known", hint=f"It is one of {', '.join(WISHES)}.")
     if wishes.frames < 0 or wishes.seconds < 0:
         raise Misuse("--frames and --seconds cannot be negative", hint="Leave them out to go on for ever.")
     if not wishes.headless and (wishes.frames or wishes.verify or wishes.as_json):
@@ -164,6 +168,7 @@ def make_connector(wishes: Wishes) -> Any:
         launch_id=wishes.launch,
         keep_display=wishes.keep,
         loss_ppm=wishes.loss_ppm,
+        receiver=wishes.receiver,
     )
     return connecting.Connector(target, identity, options, known, wishes.say, discovery.look)
 
@@ -263,7 +268,7 @@ def warm_up(wishes: Wishes) -> None:
 
         wishes.say("kernels: compiling, once for this machine and version")
         warm(Console(stderr=True, highlight=False))
-    realtime.VideoReceiver  # noqa: B018 -- loads the kernels now, and not in the midst of a handshake
+    receiver_class(wishes.receiver)  # loads the kernels now, and not in the midst of a handshake
     realtime.prepare_process()
 
 

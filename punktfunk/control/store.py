@@ -119,22 +119,28 @@ def _write_atomically(path: Path, raw: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(raw)
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.rename(path)
+            temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)  # the rename itself must survive a power cut
-        finally:
-            os.close(folder)
+        if hasattr(os, "O_DIRECTORY"):  # Windows opens no folders
+            _sync_folder(path.parent)
     except OSError as error:
         raise EnvironmentProblem(
             f"Cannot write {path}: {error.strerror}.",
             hint="Free some disk space or fix the folder's permissions; the old file is untouched.",
         ) from error
+
+
+def _sync_folder(path: Path) -> None:
+    """Let the rename itself survive a power cut."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

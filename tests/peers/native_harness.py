@@ -18,10 +18,16 @@ def native_port(host: Host) -> int:
     return int(host.environment["PUNKTFUNK_NATIVE_PORT"])
 
 
-def connect(host: Host, state: Path, *words: str, timeout_s: float = 40) -> subprocess.CompletedProcess[str]:
+PUNKTFUNK = ("-m", "punktfunk")
+STRIPPED = (str(HERE / "stripped.py"),)
+
+
+def connect(
+    host: Host, state: Path, *words: str, timeout_s: float = 40, program: tuple[str, ...] = PUNKTFUNK
+) -> subprocess.CompletedProcess[str]:
     """``punktfunk connect``, as a user types it."""
     return subprocess.run(
-        [sys.executable, "-m", "punktfunk", "connect", f"{host.address}:{native_port(host)}",
+        [sys.executable, *program, "connect", f"{host.address}:{native_port(host)}",
          "--headless", "--state", str(state), *words],
         env=clean_environment(), text=True, capture_output=True, timeout=timeout_s, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import pytest
 from harness import Host
-from native_harness import NativeClient, connect, native_port, report_of
+from native_harness import STRIPPED, NativeClient, connect, native_port, report_of
 
 pytestmark = pytest.mark.peer
 
@@ -36,6 +36,14 @@ def test_frames_arrive_whole_although_packets_are_lost_and_are_recorded(
     assert {stage["name"] for stage in session["stages"]} >= {"sent", "reassembled", "decoded"}
     with av.open(str(recording)) as file:
         assert sum(1 for _ in file.decode(video=0)) >= 60
+
+
+def test_a_client_without_linux_of_its_own_receives(open_host: Host, tmp_path: Path) -> None:
+    words = ("--frames", "60", "--verify", "--json", "--drop", "2")
+    session = report_of(connect(open_host, tmp_path / "state", *words, program=STRIPPED))
+    assert session["frames"] == 60
+    assert session["statistics"]["recovered_shards"] > 0
+    assert session["verified"]["what"] == "barcodes"
 
 
 def test_clients_have_displays_of_their_own_and_change_modes(open_host: Host, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ may change. The file is ``known-hosts.json`` (mode 0600) in the client's state f
 user may run at once, so every change reads it anew under a lock. Source: punktfunk-1 section 2.4.
 """
 
-import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from punktfunk.control.store import Content, StateFile
+from punktfunk.control.system.file_lock import lock_file
 from punktfunk.control.trust import tidy_name
 from punktfunk.errors import ConfigError
 from punktfunk.paths import make_private_folder
@@ -133,9 +133,9 @@ class KnownHosts:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         make_private_folder(self._folder)
-        descriptor = os.open(self._folder / "known-hosts.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self._folder / "known-hosts.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            lock_file(descriptor)
             yield
         finally:
             os.close(descriptor)

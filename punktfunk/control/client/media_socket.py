@@ -24,7 +24,7 @@ def media_socket(host_address: str) -> Iterator[socket.socket]:
     """Bind a UDP socket to any port, for the family of the host's address."""
     family = socket.AF_INET6 if ":" in host_address else socket.AF_INET
     try:
-        bound = socket.socket(family, socket.SOCK_DGRAM | getattr(socket, "SOCK_CLOEXEC", 0))
+        bound = socket.socket(family, socket.SOCK_DGRAM)
     except OSError as error:
         raise EnvironmentProblem(
             f"no UDP socket for video: {error.strerror}", hint="Close some programs and try again."

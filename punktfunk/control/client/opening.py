@@ -13,6 +13,7 @@ import trio
 from punktfunk.control.client.dial import Target, dialled, why_closed
 from punktfunk.control.client.media_socket import aim, media_socket
 from punktfunk.control.client.options import SessionOptions, client_config
+from punktfunk.control.client.receivers import receiver_class
 from punktfunk.control.client.session import ClientSession
 from punktfunk.control.client.session_tasks import run_session
 from punktfunk.control.client.setup import introduce, receive_plan, start_message
@@ -22,7 +23,7 @@ from punktfunk.control.quic import QuicClosed, StreamReset
 from punktfunk.wire.native.welcome import Welcome
 
 if TYPE_CHECKING:
-    from punktfunk.realtime import VideoReceiver
+    from punktfunk.control.client.receivers import Receiver
 
 JOIN_NS: Final = 2_000_000_000
 
@@ -70,14 +71,10 @@ async def open_session(
 
 
 @asynccontextmanager
-async def _receiving(
-    welcome: Welcome, options: SessionOptions, socket_fd: int
-) -> AsyncGenerator["VideoReceiver"]:
-    # Not at import: whoever pairs or is refused need not wait for the kernels to load.
-    from punktfunk.realtime import VideoReceiver
-
+async def _receiving(welcome: Welcome, options: SessionOptions, socket_fd: int) -> AsyncGenerator["Receiver"]:
     video = await trio.to_thread.run_sync(
-        partial(VideoReceiver, packet_log_rows=options.packet_log_rows),
+        # Not at import: whoever pairs or is refused need not wait for the kernels to load.
+        partial(receiver_class(options.receiver), packet_log_rows=options.packet_log_rows),
         receive_plan(welcome, options),
         socket_fd,
         options.realtime,

@@ -51,6 +51,7 @@ class SessionOptions:
     idle_timeout_s: float = IDLE_TIMEOUT_S  # silence after which the host counts as gone
     loss_ppm: int = 0  # datagrams thrown away on arrival, for measurements
     loss_seed: int = 0
+    receiver: str = "auto"  # one of ``receivers.WISHES``
     packet_log_rows: int = 0  # a power of two: keep the newest packets' headers, for recordings
     realtime: RealtimePlan = field(default_factory=RealtimePlan)
 

@@ -45,7 +45,7 @@ from punktfunk.wire.native.welcome import Welcome
 
 if TYPE_CHECKING:
     from punktfunk.control.client.endings import ConnectionEnded
-    from punktfunk.realtime import VideoReceiver
+    from punktfunk.control.client.receivers import Receiver
 
 JOIN_NS: Final = 2_000_000_000
 POSTED_MAX: Final = 512
@@ -66,7 +66,7 @@ class ClientSession:
         host: str,
         welcome: Welcome,
         options: SessionOptions,
-        video: "VideoReceiver",
+        video: "Receiver",
     ) -> None:
         self.connection, self.control_stream = connection, control_stream
         self.messages, self.host = messages, host

@@ -88,7 +88,7 @@ def secrets_log(path: str) -> TextIO | None:
     """
     if not path:
         return None
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     log.warning("secrets of every QUIC connection are written: file=%s variable=%s", path, SECRETS_VARIABLE)
     return os.fdopen(handle, "a", encoding="ascii")
 

@@ -97,7 +97,7 @@ class DatagramSocket:
         if not _LINUX or not path.local:
             return None
         address = (path.host, path.port, path.flow, path.scope)
-        lane = socket.socket(self.socket.family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        lane = socket.socket(self.socket.family, socket.SOCK_DGRAM)
         try:
             if self._is_six:
                 lane.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)

@@ -144,7 +144,7 @@ def stamp(modules: Iterable[str]) -> Path:
 
 def _writable(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.stat().st_uid != os.geteuid():
+    if hasattr(os, "geteuid") and folder.stat().st_uid != os.geteuid():
         raise PermissionError(f"{folder} belongs to another user")
     with tempfile.TemporaryFile(dir=folder) as probe:
         probe.write(bytes(1 << 16))
