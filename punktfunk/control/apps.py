@@ -132,13 +132,14 @@ async def run_app(
 ) -> AsyncIterator[trio.Process | None]:
     """Run the app's prep commands and the app; at the end, end the app and undo the preparations.
 
-    ``environment`` is what a program needs to appear on the session's display. Output goes to ``log_path``.
+    ``environment`` is what a program needs to appear on the session's display; an empty value takes a
+    variable of ours away. Output goes to ``log_path``.
     Gives the app's first process, None for an app without a command. A prep command or an app that does not
     start raises EnvironmentProblem, after what had been prepared is undone in reverse.
     """
     mark = _new_mark()
     surroundings = _Surroundings(
-        {**os.environ, **environment, **app.spec.environment, MARK_VARIABLE: mark},
+        {**_surrounding(environment), **app.spec.environment, MARK_VARIABLE: mark},
         app.spec.working_folder or Path.home(),
         log_path,
     )
@@ -168,6 +169,12 @@ async def run_app(
                 except EnvironmentProblem as problem:
                     logger.warning("undo failed app=%r reason=%s", app.title, problem)
             await _end_marked(mark)
+
+
+def _surrounding(environment: Mapping[str, str]) -> dict[str, str]:
+    # Empty is not the same as not set: libwayland gives up on an empty WAYLAND_SOCKET.
+    merged = {**os.environ, **environment}
+    return {name: value for name, value in merged.items() if value or name not in environment}
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,15 @@ async def test_an_app_gets_its_surroundings_and_ends_with_the_block(tmp_path, lo
 
 
 @pytest.mark.trio
+async def test_an_empty_variable_of_the_session_is_taken_away(tmp_path, log, monkeypatch):
+    monkeypatch.setenv("WAYLAND_SOCKET", "7")
+    show = "import os, sys; open(sys.argv[1], 'w').write(repr([os.environ.get(n) for n in sys.argv[2:]]))"
+    spec = AppSpec("Show", python(show, tmp_path / "seen", "WAYLAND_SOCKET", "OWN"), {"OWN": ""})
+    async with run_app(App(1, spec), {"WAYLAND_SOCKET": "", "OWN": "theirs"}, log):
+        assert await written(tmp_path / "seen") == "[None, '']"
+
+
+@pytest.mark.trio
 @pytest.mark.parametrize("source", [SLEEPER, STUBBORN, DAEMON])
 async def test_nothing_survives(tmp_path, log, source, monkeypatch):
     monkeypatch.setattr(apps, "GRACE_S", 0.3)

@@ -80,7 +80,7 @@ def base_environment(folder: Path, environ: Mapping[str, str]) -> dict[str, str]
     """Return the variables that every program of the session begins with; an empty one is not set."""
     return {
         **environ,
-        **dict.fromkeys(FOREIGN_VARIABLES, ""),
+        **{name: "" for name in FOREIGN_VARIABLES if name in environ},
         "XDG_RUNTIME_DIR": str(folder),
         "XDG_SESSION_TYPE": "wayland",
     }

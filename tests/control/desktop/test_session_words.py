@@ -11,7 +11,15 @@ from punktfunk.control.doctor.finding import Status
 from punktfunk.control.doctor.session import examine_session
 from punktfunk.errors import ConfigError
 
-HOST = {"name": "box", "version": "1", "pid": 5, "ready": True, "display": "attach", "app": "", "native": []}
+HOST = {
+    "name": "box",
+    "version": "1",
+    "pid": 5,
+    "ready": True,
+    "display": "attach",
+    "gamestream": [],
+    "native": [],
+}
 
 
 def part(name, **changes):
