@@ -30,6 +30,7 @@ class Recorder:
         self._sound: Any = None
         self._origin_ns = 0
         self._last_ms = -1
+        self._last_sound_ms = -1
         self.unit_count = 0
         self.sound_count = 0
         try:
@@ -64,7 +65,9 @@ class Recorder:
         packet = av.Packet(opus)
         packet.stream = self._sound
         packet.time_base = self._sound.time_base
-        packet.pts = packet.dts = round((pts_ns - self._origin_ns) / _NS / self._sound.time_base)
+        # A host whose clock jumps back must not end the recording.
+        self._last_sound_ms = max(self._last_sound_ms + 1, (pts_ns - self._origin_ns) * 1000 // _NS)
+        packet.pts = packet.dts = round(self._last_sound_ms / 1000 / self._sound.time_base)
         self._file.mux(packet)
         self.sound_count += 1
 

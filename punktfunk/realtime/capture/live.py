@@ -28,6 +28,9 @@ SPREAD: Final = 0.9
 MOST_BEHIND_NS: Final = 60_000_000
 KEPT_BEHIND_NS: Final = 10_000_000
 DELAYS: Final = 400
+LOOSE_NS: Final = 30_000_000
+SMOOTHING: Final = 32
+"""Stamps follow by this share of how far they are off, unless they are off by more than ``LOOSE_NS``."""
 
 
 class Taken(NamedTuple):
@@ -55,6 +58,7 @@ class LiveSound:
         self._clock_ns = clock_ns
         self._sleep = sleep
         self._last_ns = 0
+        self._stamp_ns = 0
         self._is_dry = True
         self._delays_ns: deque[int] = deque(maxlen=DELAYS)
         self.filled_count = 0
@@ -101,7 +105,7 @@ class LiveSound:
         self._delays_ns.append(max(0, now_ns - captured_ns))
         self._last_ns = now_ns
         self._is_dry = False
-        return Taken(self._whole(samples), captured_ns, is_filled=False)
+        return Taken(self._whole(samples), self._stamp(captured_ns, length_ns), is_filled=False)
 
     def _fill(self, count: int, length_ns: int) -> Taken:
         now_ns = self._clock_ns()
@@ -113,7 +117,23 @@ class LiveSound:
         self._is_dry = True
         self.filled_count += 1
         begin_ns = captured_ns if len(rest) else self._last_ns - length_ns
-        return Taken(self._whole(np.concatenate((rest, silence))), begin_ns, is_filled=True)
+        whole = self._whole(np.concatenate((rest, silence)))
+        return Taken(whole, self._stamp(begin_ns, length_ns), is_filled=True)
+
+    def _stamp(self, captured_ns: int, length_ns: int) -> int:
+        """Even out when packets were captured: one length apart, following the samples' clock slowly.
+
+        Writes come by quanta and wake-ups come late; stamps that jumped about, or back, would make a client
+        stretch and shrink its sound. A real jump is kept, but for one back.
+        """
+        due_ns = self._stamp_ns + length_ns
+        off_ns = captured_ns - due_ns
+        if self._stamp_ns and abs(off_ns) < LOOSE_NS:
+            stamp_ns = due_ns + off_ns // SMOOTHING
+        else:
+            stamp_ns = max(captured_ns, self._stamp_ns + length_ns // 2)
+        self._stamp_ns = stamp_ns
+        return stamp_ns
 
     def _whole(self, samples: "NDArray[np.float32]") -> "Integers":
         """Round to integers; what is too loud for them is clipped, and what is no number is silent."""
