@@ -72,6 +72,13 @@ def slow(session: nox.Session) -> None:
     _pytest(session, "-m", "slow")
 
 
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """Connect, stream, disconnect on sway and GNOME, half an hour each: ``nox -s soak -- --minutes 5``."""
+    session.install(".[test,peers]")
+    session.run("python", "scripts/soak.py", *session.posargs)
+
+
 @nox.session(default=False, venv_backend="none")
 def vm(session: nox.Session) -> None:
     """Test a real KWin, and pads by uinput and uhid, in a virtual machine: root, both cores, ten minutes."""
