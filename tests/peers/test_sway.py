@@ -238,8 +238,8 @@ async def test_auto_attaches_to_a_running_session_and_spawns_otherwise(tmp_path,
     monkeypatch.delenv("SWAYSOCK", raising=False)
     backend, reason = await choose_backend("auto", tmp_path)
     assert backend.name == "sway"
-    assert reason.startswith("no sway session of this user runs; ")
-    assert "; a private session" in reason
+    assert reason.startswith("no desktop of this user runs (sway, ")
+    assert reason.endswith("sway is started for each stream")
     async with backend.create(MODE, "own") as own:
         monkeypatch.setenv("SWAYSOCK", own.ipc_socket_path)
         backend, reason = await choose_backend("auto", tmp_path)

@@ -11,7 +11,7 @@ import trio
 from punktfunk.control.displays.base import ARRANGEMENTS, Capabilities, DisplayOptions, VirtualOutput
 from punktfunk.control.displays.session_env import ask_environment, wayland_socket
 from punktfunk.control.displays.sway_arrangement import arrange, put_back, region_of, switch_on
-from punktfunk.control.displays.sway_ipc import FIRST_UNPLUG, SwayIpc, connect_sway
+from punktfunk.control.displays.sway_ipc import FIRST_UNPLUG, NoSway, SwayIpc, connect_sway
 from punktfunk.control.displays.topology import (
     Removal,
     add_output,
@@ -42,18 +42,21 @@ class AttachedSway:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._journal = journal
-        self._socket_path = socket_path
+        self._asked_path = self._socket_path = socket_path
         self._options = options or DisplayOptions()
         self._environment = os.environ if environment is None else environment
 
     async def probe(self) -> Capabilities:
         """Look for a running sway of this user."""
         refused = "no sway session of this user runs"
-        for path in [self._socket_path] if self._socket_path else find_sockets(self._environment):
+        for path in [self._asked_path] if self._asked_path else find_sockets(self._environment):
             try:
                 async with connect_sway(path) as ipc:
                     version, text = await ipc.version()
                     pid = ipc.peer_pid()
+            except NoSway as error:
+                refused = str(error) if self._asked_path else refused
+                continue
             except (EnvironmentProblem, RemoteProtocolError) as error:
                 refused = str(error)
                 continue
@@ -81,9 +84,10 @@ class AttachedSway:
         if not found.available:
             raise EnvironmentProblem(found.reason, hint=found.hint)
         notes = () if found.removes_outputs else (cannot_remove(found.version),)
-        entry = new_entry("output", socket_path=self._socket_path)
+        path = self._socket_path  # another display may be sought in another sway meanwhile
+        entry = new_entry("output", socket_path=path)
         try:
-            async with topology_lock(self._socket_path), connect_sway(self._socket_path) as ipc:
+            async with topology_lock(path), connect_sway(path) as ipc:
                 entry = await self._add(ipc, entry)
                 shown = await set_mode(ipc, entry.output_name, mode, self._options.scale)
                 entry, more = await arrange(ipc, self._journal, entry, self._options)
@@ -93,7 +97,7 @@ class AttachedSway:
                 )
             source = WaylandSource(wayland_socket(inside), entry.output_name, shown)
             yield VirtualOutput(
-                *(entry.output_name, shown, source, self.name, inside, self._socket_path, (*notes, *more)),
+                *(entry.output_name, shown, source, self.name, inside, path, (*notes, *more)),
                 region=region,
             )
         finally:

@@ -111,7 +111,9 @@ class DisplayBackend(Protocol):
     may serve another one than its own. Nothing deeper reads ``os.environ``.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The word for it in settings and messages."""
 
     async def probe(self) -> Capabilities:
         """Say whether this backend works here. Raises nothing."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from punktfunk.control.displays.base import Capabilities, DisplayBackend, DisplayOptions
+from punktfunk.control.displays.following import FollowingBackend
 from punktfunk.control.displays.limit import LimitedBackend
 from punktfunk.control.system.journal import Journal
 from punktfunk.errors import ConfigError, EnvironmentProblem
@@ -40,6 +41,8 @@ DESKTOPS: Final = ("sway-attached", "hyprland", "kwin", "gnome", "gamescope-atta
 """Backends that join a desktop that runs already, in the order of asking."""
 PRIVATE: Final = ("sway", "wlroots")
 """Backends that start a session of their own for every stream."""
+SETTLED_ANEW: Final = frozenset({"auto", "attach"})
+"""Settings whose backend may be another one for the next display."""
 LAST: Final = ("portal", "testcard")
 """What is left for ``auto``."""
 
@@ -79,15 +82,29 @@ async def choose_backend(
     """Pick the backend of a ``display`` setting and say why; the reason names every one that was refused.
 
     ``environment``: the variables of the session to look at, by default our own. A backend asked for by name
-    is the one that is used: if it does not work, EnvironmentProblem says why.
+    is the one that is used: if it does not work, EnvironmentProblem says why. ``auto`` and ``attach`` are
+    settled anew for every display: a user may log in, or into another desktop, while the host runs.
     """
-    choice = await walk_backends(setting, runtime_folder, options, environment, noise=testcard_noise)
-    asked = [] if setting == "auto" else ["asked for"]
-    told = [*asked, *word_refusals(choice.refused), choice.found.reason]
-    wanted = (options or DisplayOptions()).arrangement
-    if wanted not in choice.found.arrangements:
-        told.append(f"it cannot do display_arrangement = {wanted!r}: {choice.found.arrangements[0]} it is")
-    return choice.backend, "; ".join(told)
+    options = options or DisplayOptions()
+    made: dict[str, DisplayBackend] = {}
+
+    async def choose() -> tuple[DisplayBackend, str]:
+        choice = await walk_backends(
+            setting, runtime_folder, options, environment, noise=testcard_noise, made=made
+        )
+        asked = [] if setting == "auto" else ["asked for"]
+        told = [*asked, *word_refusals(choice.refused), choice.found.reason]
+        wanted = options.arrangement
+        if wanted not in choice.found.arrangements:
+            told.append(
+                f"it cannot do display_arrangement = {wanted!r}: {choice.found.arrangements[0]} it is"
+            )
+        return choice.backend, "; ".join(told)
+
+    backend, reason = await choose()
+    if setting in SETTLED_ANEW:
+        backend = FollowingBackend(backend, choose)
+    return LimitedBackend(backend, options.limit), reason
 
 
 async def walk_backends(
@@ -97,8 +114,13 @@ async def walk_backends(
     environment: Mapping[str, str] | None = None,
     *,
     noise: bool = False,
+    made: dict[str, DisplayBackend] | None = None,
 ) -> Choice:
-    """Ask backends in their order until one works; see ``choose_backend``."""
+    """Ask backends in their order until one works; see ``choose_backend``.
+
+    ``made`` keeps those that were asked, for the next time: what they know of their displays is in them.
+    """
+    made = {} if made is None else made
     if setting not in settings_known():
         raise ConfigError(f"display = {setting!r}", hint=f"Choose one of {', '.join(settings_known())}.")
     options = options or DisplayOptions()
@@ -106,10 +128,11 @@ async def walk_backends(
     walked = {"auto": (*DESKTOPS, *PRIVATE, *LAST), "attach": DESKTOPS}.get(setting, (setting,))
     refused: list[tuple[str, Capabilities]] = []
     for name in walked:
-        backend = make_backend(name, Journal(runtime_folder), options, environment, noise=noise)
-        found = await backend.probe()
+        if name not in made:
+            made[name] = make_backend(name, Journal(runtime_folder), options, environment, noise=noise)
+        found = await made[name].probe()
         if found.available:
-            return Choice(LimitedBackend(backend, options.limit), found, tuple(refused))
+            return Choice(made[name], found, tuple(refused))
         refused.append((name, found))
     # The remedy of a desktop that runs helps more than to be told to log into another one.
     hints = [found.hint for name, found in refused if len(walked) == 1 or not is_absent(name, found)]

@@ -51,7 +51,7 @@ class SpawnedSway:
         await trio.lowlevel.checkpoint()
         if os.geteuid() == 0:
             return Capabilities(available=False, reason="sway refuses to run as root", hint=ROOT_HINT)
-        path = shutil.which(self._command[0])
+        path = shutil.which(self._command[0], path=self._environment.get("PATH"))
         if path is None:
             return Capabilities(
                 available=False,
@@ -88,7 +88,9 @@ class SpawnedSway:
 
     async def _start(self, session: PrivateSession, mode: Mode, renderer: str) -> VirtualOutput:
         """Start the bus and sway, and describe the output once it shows exactly the mode."""
-        environment = build_environment(str(session.folder), session.entry.socket_path, renderer)
+        environment = build_environment(
+            str(session.folder), session.entry.socket_path, renderer, self._environment
+        )
         environment[DISPLAY_VARIABLE] = session.entry.token
         if address := await session.start_bus(environment):
             environment["DBUS_SESSION_BUS_ADDRESS"] = address

@@ -6,6 +6,7 @@ outputs about.
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from punktfunk.control.displays.base import find_terminal
@@ -94,9 +95,15 @@ FOREIGN_VARIABLES = {
 """Variables of the session the host was started from: they would lead children out of the private one."""
 
 
-def build_environment(folder: str, socket_path: str, renderer: str) -> dict[str, str]:
-    """Make the environment of the private session; ``renderer`` empty leaves the choice to wlroots."""
-    environment = {name: value for name, value in os.environ.items() if name not in FOREIGN_VARIABLES}
+def build_environment(
+    folder: str, socket_path: str, renderer: str, base: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Make the environment of the private session, out of ours or ``base``.
+
+    ``renderer`` empty leaves the choice to wlroots.
+    """
+    base = os.environ if base is None else base
+    environment = {name: value for name, value in base.items() if name not in FOREIGN_VARIABLES}
     environment |= {
         "XDG_RUNTIME_DIR": folder,
         "XDG_SESSION_TYPE": "wayland",

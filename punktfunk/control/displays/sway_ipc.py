@@ -203,6 +203,10 @@ class SwayIpc:
         return int(pid)
 
 
+class NoSway(EnvironmentProblem):
+    """Nobody listens on a control socket: what a sway that was killed leaves behind."""
+
+
 @asynccontextmanager
 async def connect_sway(socket_path: str) -> AsyncGenerator[SwayIpc]:
     """Connect to a control socket of this user; EnvironmentProblem if nobody listens or it is another's."""
@@ -210,6 +214,8 @@ async def connect_sway(socket_path: str) -> AsyncGenerator[SwayIpc]:
         if (await trio.Path(socket_path).stat()).st_uid != os.getuid():
             raise EnvironmentProblem(f"{socket_path} belongs to another user")
         stream = await trio.open_unix_socket(socket_path)
+    except (ConnectionRefusedError, FileNotFoundError) as error:
+        raise NoSway(f"no sway answers on {socket_path}: {error.strerror}") from error
     except OSError as error:
         raise EnvironmentProblem(f"no sway answers on {socket_path}: {error.strerror}") from error
     async with stream:

@@ -85,7 +85,7 @@ class SpawnedWlroots:
                 reason=f"no other wlroots compositor is installed, or none new enough ({names})",
                 hint='Install the package labwc, or set display = "testcard".',
             )
-        path = shutil.which(found.program)
+        path = self._path(found)
         return Capabilities(
             available=True,
             reason=f"a private session of {path} is started for each stream",
@@ -120,16 +120,19 @@ class SpawnedWlroots:
             output, mode=shown, source=replace(output.source, mode=shown), region=self._region(shown)
         )
 
+    def _path(self, compositor: Compositor) -> str | None:
+        return shutil.which(compositor.program, path=self._environment.get("PATH"))
+
     async def _find(self) -> Compositor | None:
         for one in self._compositors:
-            if shutil.which(one.program) and not (one.oldest and one.is_too_old(await _version(one.program))):
+            if self._path(one) and not (one.oldest and one.is_too_old(await _version(one.program))):
                 return one
         return None
 
     async def _start(
         self, session: PrivateSession, compositor: Compositor, mode: Mode, renderer: str
     ) -> VirtualOutput:
-        environment = build_environment(str(session.folder), "", renderer)
+        environment = build_environment(str(session.folder), "", renderer, self._environment)
         environment |= {DISPLAY_VARIABLE: session.entry.token, "XDG_CURRENT_DESKTOP": compositor.program}
         environment.pop("SWAYSOCK", None)
         address = await session.start_bus(environment)

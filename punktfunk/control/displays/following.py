@@ -1,0 +1,52 @@
+"""Displays on whichever desktop runs when they are wanted: the host may be older than the user's login.
+
+host starts at boot -> no desktop: private sessions -> the user logs in -> the next display is there
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from punktfunk.control.displays.base import Capabilities, DisplayBackend, VirtualOutput
+from punktfunk.errors import EnvironmentProblem
+from punktfunk.plan import Mode
+
+Choose = Callable[[], Awaitable[tuple[DisplayBackend, str]]]
+
+
+class FollowingBackend:
+    """Asks ``choose`` again for every display; ``first`` is what it said last.
+
+    A display stays with the backend that made it. ``choose`` must give the same object for the same backend.
+    """
+
+    def __init__(self, first: DisplayBackend, choose: Choose) -> None:
+        self._choose = choose
+        self._latest = first
+        self._makers: dict[str, DisplayBackend] = {}
+
+    @property
+    def name(self) -> str:
+        """The backend of the newest display, or of the next one as far as is known."""
+        return self._latest.name
+
+    async def probe(self) -> Capabilities:
+        """Ask the backend that is used at present."""
+        return await self._latest.probe()
+
+    @asynccontextmanager
+    async def create(self, mode: Mode, identity: str) -> AsyncGenerator[VirtualOutput]:
+        """Make a display where one can be had now; its notes say so if that is another place than before."""
+        backend, reason = await self._choose()
+        moved = () if backend is self._latest else (f"{backend.name} from now on ({reason})",)
+        self._latest = backend
+        async with backend.create(mode, identity) as output:
+            self._makers[output.backend] = backend
+            yield replace(output, notes=(*moved, *output.notes))
+
+    async def change_mode(self, output: VirtualOutput, mode: Mode) -> VirtualOutput:
+        """Ask the backend that made the output."""
+        backend = self._makers.get(output.backend)
+        if backend is None:
+            raise EnvironmentProblem(f"{output.name} is no display of this host")
+        return await backend.change_mode(output, mode)

@@ -1,0 +1,71 @@
+"""Displays appear on the desktop that runs when they are wanted, and stay with it."""
+
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+import trio
+
+from punktfunk.control.displays.base import Capabilities, VirtualOutput
+from punktfunk.control.displays.choice import choose_backend, walk_backends
+from punktfunk.control.displays.following import FollowingBackend
+from punktfunk.errors import EnvironmentProblem
+from punktfunk.plan import Mode, TestcardSource
+
+pytestmark = pytest.mark.trio
+MODE = Mode(1280, 720, 60_000)
+
+
+class Desk:
+    """A backend that notes what is asked of it."""
+
+    def __init__(self, name):
+        self.name, self.changed = name, []
+
+    async def probe(self):
+        await trio.lowlevel.checkpoint()
+        return Capabilities(available=True, reason=f"{self.name} runs")
+
+    @asynccontextmanager
+    async def create(self, mode, identity):
+        await trio.lowlevel.checkpoint()
+        yield VirtualOutput(identity, mode, TestcardSource(mode), self.name, notes=("its own",))
+
+    async def change_mode(self, output, mode):
+        await trio.lowlevel.checkpoint()
+        self.changed.append(mode)
+        return replace(output, mode=mode)
+
+
+async def test_a_login_while_the_host_runs_is_followed():
+    private, desktop = Desk("sway"), Desk("kwin")
+    answers = [(private, "no desktop"), (desktop, "KWin runs"), (desktop, "KWin runs")]
+
+    async def choose():
+        await trio.lowlevel.checkpoint()
+        return answers.pop(0)
+
+    backend = FollowingBackend(private, choose)
+    async with backend.create(MODE, "first") as first:
+        assert (backend.name, first.notes) == ("sway", ("its own",))
+        async with backend.create(MODE, "second") as second, backend.create(MODE, "third") as third:
+            assert second.notes == ("kwin from now on (KWin runs)", "its own")
+            assert (third.notes, backend.name) == (("its own",), "kwin")
+            assert (await backend.probe()).reason == "kwin runs"
+            await backend.change_mode(first, Mode(2, 2, 1000))
+            assert (private.changed, desktop.changed) == ([Mode(2, 2, 1000)], [])
+    with pytest.raises(EnvironmentProblem, match="no display of this host"):
+        await backend.change_mode(replace(first, backend="gnome"), MODE)
+
+
+async def test_backends_are_asked_again_and_not_made_again(tmp_path, monkeypatch):
+    environment = {"XDG_RUNTIME_DIR": str(tmp_path), "PATH": str(tmp_path)}
+    made = {}
+    first = await walk_backends("auto", tmp_path, environment=environment, made=made)
+    again = await walk_backends("auto", tmp_path, environment=environment, made=made)
+    assert first.backend is again.backend is made["testcard"]
+    backend, reason = await choose_backend("auto", tmp_path, environment=environment)
+    async with backend.create(MODE, "client") as output:
+        assert output.backend == "testcard"
+        assert output.notes == ()
+    assert reason.endswith("the test card needs no compositor")
