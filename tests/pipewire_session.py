@@ -2,6 +2,9 @@
 
 import os
 import shutil
+import signal
+import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -73,3 +76,11 @@ def pipewire_session():
             await_socket(folder / "pipewire-0")
             with daemon(environment, "wireplumber"):
                 yield str(folder / "pipewire-0")
+
+
+def kill_daemon(path: str) -> None:
+    """Kill the PipeWire daemon that listens on ``path``, as a crash would."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(path)
+        pid, _uid, _gid = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    os.kill(pid, signal.SIGKILL)

@@ -52,14 +52,16 @@ class PipeWireCapture:
 
     protocol = "pipewire"
 
-    def __init__(self, source: PipeWireSource, beside: Beside | None = None) -> None:
+    def __init__(
+        self, source: PipeWireSource, beside: Beside | None = None, *, dma_buf_first: bool = False
+    ) -> None:
         self._source = source
         beside = beside or Beside()
         self._pointer = beside.pointer
         self._loop: Loop | None = None
         self._core: Core | None = None
         self._stream: Stream | None = None
-        self._settling = Settling(source, beside.note)
+        self._settling = Settling(source, beside.note, dma_buf_first=dma_buf_first)
         self._mappings = Mappings()
         self._filled: Any | None = None  # newest buffer, not yet handed out
         self._kept: Any | None = None  # the one that is shown
@@ -171,12 +173,15 @@ class PipeWireCapture:
     def _look(self, buffer: Any) -> bool:
         """Note where the pointer is; whether the buffer brings a picture too."""
         metas = meta_bytes(buffer)
-        if self._source.cursor is CursorMode.METADATA and META_CURSOR in metas:
-            self._pointer.move(parse_cursor(metas[META_CURSOR]))
         chunk = buffer.buffer.datas[0].chunk
-        if not chunk.size or chunk.flags & CHUNK_CORRUPTED:
+        try:
+            if self._source.cursor is CursorMode.METADATA and META_CURSOR in metas:
+                self._pointer.move(parse_cursor(metas[META_CURSOR]))
+            empty = META_HEADER in metas and parse_header(metas[META_HEADER]).corrupted
+        except RemoteProtocolError as error:
+            self._mistaken(error)
             return False
-        return META_HEADER not in metas or not parse_header(metas[META_HEADER]).corrupted
+        return bool(chunk.size) and not chunk.flags & CHUNK_CORRUPTED and not empty
 
     # --- pictures ---
 
@@ -220,7 +225,7 @@ class PipeWireCapture:
     def _mistaken(self, error: Exception) -> None:
         """Count a buffer that cannot be read; step down, or give up, when that goes on."""
         self._mistake_count += 1
-        if self._mistake_count < MISTAKES_MAX:
+        if self._mistake_count < MISTAKES_MAX or self._settling.is_stepping_down:
             return
         self._mistake_count = 0
         offers = self._settling.step_down(str(error))

@@ -18,12 +18,18 @@ from punktfunk.realtime.pipewire.pod import Param
 
 
 class Settling:
-    """The negotiation of one stream. ``announce`` is told which way pictures take."""
+    """The negotiation of one stream. ``announce`` is told which way pictures take.
 
-    def __init__(self, source: PipeWireSource, announce: Callable[[str], None]) -> None:
+    ``dma_buf_first`` asks for DMA-BUFs also where shared memory can be had.
+    """
+
+    def __init__(
+        self, source: PipeWireSource, announce: Callable[[str], None], *, dma_buf_first: bool = False
+    ) -> None:
         self._source = source
         self._announce = announce
         self._takes_dma_buf = True
+        self._dma_buf_first = dma_buf_first
         self._told = ""
         self.format: VideoFormat | None = None
         self.problem = ""
@@ -31,7 +37,9 @@ class Settling:
     def offers(self) -> list[bytes]:
         """Make the formats that are offered now, best first."""
         ten_bit = self._source.bit_depth == 10
-        return offer_formats(self._source.mode, ten_bit=ten_bit, linear_dma_buf=self._takes_dma_buf)
+        ways = (False, True) if self._takes_dma_buf else (False,)
+        ways = ways[::-1] if self._dma_buf_first else ways
+        return offer_formats(self._source.mode, ten_bit=ten_bit, ways=ways)
 
     def answer(self, identity: int, param: bytes | None) -> list[bytes]:
         """Take a parameter that the node set; return what to tell it, nothing where there is no need."""
@@ -62,6 +70,11 @@ class Settling:
         if not usable:
             return self.step_down("none is linear")
         return [fix_modifier(settled, self._source.mode, usable[0]), *self.offers()]
+
+    @property
+    def is_stepping_down(self) -> bool:
+        """Whether DMA-BUFs still come although others were asked for: those are on their way."""
+        return not self._takes_dma_buf and (self.format is None or self.format.modifier is not None)
 
     def step_down(self, reason: str) -> list[bytes]:
         """Do without DMA-BUFs from now on; the new offers, or nothing where that was the case already."""

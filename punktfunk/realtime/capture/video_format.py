@@ -108,13 +108,13 @@ class VideoFormat:
         return f"{self.width_px}x{self.height_px} {name}{how}"
 
 
-def offer_formats(
-    mode: Mode, *, ten_bit: bool = False, shared_memory: bool = True, linear_dma_buf: bool = True
-) -> list[bytes]:
+def offer_formats(mode: Mode, *, ten_bit: bool = False, ways: Sequence[bool] = (False, True)) -> list[bytes]:
     """Make the offers for a node, best first.
 
-    Shared memory comes before DMA-BUFs, which are read through the processor here and therefore linear.
-    ``ten_bit`` offers HDR10 and nothing else: a node that has only eight bits refuses, which is the truth.
+    ``ways`` are shared memory (False) and DMA-BUFs (True), in order of preference. DMA-BUFs are read through
+    the processor here and therefore linear: where there is a choice, a compositor reads its own memory
+    faster. ``ten_bit`` offers HDR10 and nothing else: a node that has only eight bits refuses, which is the
+    truth.
     """
     formats = TEN_BIT if ten_bit else EIGHT_BIT
     exact: Value = Rectangle(mode.width_px, mode.height_px)
@@ -122,10 +122,12 @@ def offer_formats(
     any_size = choice(ChoiceKind.RANGE, exact, Rectangle(1, 1), largest)
     offers = []
     for size in (exact, any_size):
-        if shared_memory:
-            offers.append(_offer(formats, size, mode, None, ten_bit=ten_bit))
-        if linear_dma_buf:
-            offers += [_offer([known], size, mode, LINEAR_MODIFIERS, ten_bit=ten_bit) for known in formats]
+        for dma_buf in ways:
+            if dma_buf:
+                linear = LINEAR_MODIFIERS
+                offers += [_offer([known], size, mode, linear, ten_bit=ten_bit) for known in formats]
+            else:
+                offers.append(_offer(formats, size, mode, None, ten_bit=ten_bit))
     return offers
 
 
