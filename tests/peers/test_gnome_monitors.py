@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import trio
 from gnome_session import GnomeSession, gnome_session, needs_gnome, no_mutter
+from sway_session import Viewer
 
 from punktfunk.control.displays.base import DisplayOptions
 from punktfunk.control.displays.mutter.backend import Gnome
@@ -20,8 +21,8 @@ from punktfunk.control.displays.reclaim import reclaim
 from punktfunk.control.system.dbus_link import open_link
 from punktfunk.control.system.journal import Journal
 from punktfunk.errors import EnvironmentProblem
-from punktfunk.plan import Mode
-from punktfunk.wire.input import Key
+from punktfunk.plan import CursorMode, Mode
+from punktfunk.wire.input import Key, MouseMoveAbsolute
 
 pytestmark = [pytest.mark.peer, pytest.mark.trio, pytest.mark.timeout(90), *needs_gnome]
 
@@ -127,6 +128,41 @@ async def test_a_user_who_rearranges_keeps_it(session: GnomeSession, journal: Jo
         assert output.name not in places(turned)
         await trio.sleep(0.3)
         assert output.name not in places(await state(session))
+
+
+async def test_a_mode_that_changes_while_pictures_are_taken(session: GnomeSession, journal: Journal) -> None:
+    gnome = backend(session, journal, arrangement="primary", position="left")
+    async with gnome.create(MODE, "client") as output:
+        with Viewer(output.source) as viewer:
+            await trio.to_thread.run_sync(viewer.picture)
+            same = await gnome.change_mode(output, Mode(1280, 720, 30000))
+            assert same.mode == MODE, "a rate alone cannot be had while somebody looks"
+            assert "30 Hz" in " ".join(same.notes)
+            changed = await gnome.change_mode(output, Mode(640, 480, 30000))
+            assert changed.mode == Mode(640, 480, 30000)
+        with Viewer(changed.source) as viewer:
+            pixels = await trio.to_thread.run_sync(viewer.picture)
+            assert pixels is not None
+            assert pixels.shape == (480, 640)
+        found = await state(session)
+        while places(found).get(output.name) != (0, 0, 640, 480, True):
+            await trio.sleep(0.05)
+            found = await state(session)
+        assert (await gnome.change_mode(output, changed.mode)).region == found.region(output.name)
+
+
+async def test_the_pointer_beside_the_pictures(session: GnomeSession, journal: Journal) -> None:
+    """For clients that draw it: where it is."""
+    async with backend(session, journal, cursor=CursorMode.METADATA).create(MODE, "client") as output:
+        with Viewer(output.source) as viewer:
+            await trio.to_thread.run_sync(viewer.picture)
+            async with output.open_input() as injector:
+                pointer = viewer.capture._pointer
+                for place in ((640, 360), (100, 50)):
+                    injector.inject(MouseMoveAbsolute(*place, 1280, 720))
+                    with trio.fail_after(6):
+                        while (pointer.state.x_px, pointer.state.y_px) != place:
+                            await trio.to_thread.run_sync(viewer.picture, 0.1)
 
 
 @no_mutter

@@ -184,9 +184,10 @@ class NotifyInjector:
         self._keys.keymap = keymap
 
     def wake(self) -> None:
-        """Make the virtual keyboard and touch screen exist, as programs miss the event that brings them."""
+        """Make the virtual devices exist, as programs miss the event that brings them."""
         for pressed in (True, False):
             self._send_key(HARMLESS_KEY, pressed)
+        self._call("NotifyPointerMotionRelative", "dd", 0.0, 0.0)
         self._call("NotifyTouchDown", "sudd", self._cast.stream_path, 0, NOWHERE, NOWHERE)
         self._call("NotifyTouchUp", "u", 0)
 

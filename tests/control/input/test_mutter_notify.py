@@ -51,6 +51,7 @@ def touch(event, pointer_id, x=0.5, y=0.5):
 WAKE = [
     ("NotifyKeyboardKeycode", HARMLESS_KEY, True),
     ("NotifyKeyboardKeycode", HARMLESS_KEY, False),
+    ("NotifyPointerMotionRelative", 0.0, 0.0),
     ("NotifyTouchDown", STREAM, 0, NOWHERE, NOWHERE),
     ("NotifyTouchUp", 0),
 ]

@@ -66,6 +66,7 @@ class Gnome:
     """Adds monitors to a running mutter or GNOME Shell."""
 
     name = "gnome"
+    sends_pointer = True
 
     def __init__(
         self,
