@@ -1,9 +1,6 @@
 """gamescope's backends against a stand-in with a real PipeWire node: to a stock Moonlight core, and by themselves."""
 
-import contextlib
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import gamescope_double
@@ -75,31 +72,11 @@ async def test_a_gamescope_that_does_not_start_says_why(session, tmp_path, fault
     assert_nothing_left(journal)
 
 
-@pytest.mark.parametrize("display", ["gamescope", "attach"])
-def test_a_moonlight_core_sees_its_pictures(session, tmp_path, display):
-    """Spawned in the client's size, or attached to the game mode that runs."""
-    with contextlib.ExitStack() as stack:
-        if display == "attach":
-            stack.enter_context(game_mode(session))
-        own = {name: session[name] for name in ("XDG_RUNTIME_DIR", "PATH", "DBUS_SESSION_BUS_ADDRESS")}
-        host = stack.enter_context(Host(tmp_path, display=display, **own))
-        client = stack.enter_context(paired(tmp_path, host))
+def test_a_moonlight_core_sees_its_pictures(session, tmp_path):
+    own = {name: session[name] for name in ("XDG_RUNTIME_DIR", "PATH", "DBUS_SESSION_BUS_ADDRESS")}
+    with Host(tmp_path, display="gamescope", **own) as host, paired(tmp_path, host) as client:
         client.stream(desktop(client), width=640, height=360, fps=60)
         client("wait", frames=40, seconds=5)
         check_pictures(client("report"), at_least=20, width=640, height=360, late=20)
         client("stop")
         client("quit")
-
-
-@contextlib.contextmanager
-def game_mode(session):
-    """A gamescope that somebody else started."""
-    words = ["-W", "640", "-H", "360", "-r", "60"]
-    command = [sys.executable, "-B", gamescope_double.__file__, *words]
-    with subprocess.Popen(command, env=session, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            while "node ID" not in process.stdout.readline():
-                pass
-            yield
-        finally:
-            process.terminate()

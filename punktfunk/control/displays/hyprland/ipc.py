@@ -24,6 +24,8 @@ TIMEOUT_S = 5.0
 VERSION = re.compile(r"v?(\d{1,6})\.(\d{1,6})")
 LONGEST_EDGE_PX = 1 << 16
 FASTEST_HERTZ = 10_000
+UNKNOWN_MILLIHERTZ = 60_000
+"""For a monitor that shows no rate, as nested ones do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +80,10 @@ def _monitor(item: object) -> Monitor:
             raise RemoteProtocolError("Hyprland answered with a monitor without name or mode")
     mode = None
     if fields.get("disabled") is not True:
-        # "not (a < b)" also refuses what is no number at all.
-        if not (0 < width <= LONGEST_EDGE_PX and 0 < height <= LONGEST_EDGE_PX and 0 < hertz < FASTEST_HERTZ):
+        is_size = 0 < width <= LONGEST_EDGE_PX and 0 < height <= LONGEST_EDGE_PX
+        if not (is_size and 0 <= hertz < FASTEST_HERTZ):  # so is what is no number at all
             raise RemoteProtocolError(f"Hyprland answered with a mode of {width}x{height}@{hertz}")
-        mode = Mode(width, height, max(1, round(hertz * 1000)))
+        mode = Mode(width, height, round(hertz * 1000) or UNKNOWN_MILLIHERTZ)
     scale = fields.get("scale", 1.0)
     mirror = fields.get("mirrorOf")
     workspace = fields.get("activeWorkspace")
