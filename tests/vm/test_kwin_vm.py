@@ -16,7 +16,6 @@ from harness import Client, Host, paired
 from launching import list_apps, said, wait_for, wait_to_hear
 from pictures import app_number
 from plasma_session import plasma_session
-from test_desktop import keys
 
 from punktfunk.control.displays.base import DisplayOptions
 from punktfunk.control.displays.kwin.backend import KWinDisplays
@@ -31,8 +30,15 @@ pytestmark = [pytest.mark.vm, pytest.mark.timeout(420)]
 OLDEST = (6, 5, 6)
 SLOW_S = 90
 PRESS, RELEASE = 7, 8
+DOWN, UP = 3, 4
 VK_A = 0x41
 PAINTER = Path(__file__).resolve().parents[1] / "peers" / "painter.py"
+
+
+def keys(*codes):
+    """Press keys in order and release them in reverse, with the high bit that Moonlight sets."""
+    events = [(code, DOWN) for code in codes] + [(code, UP) for code in reversed(codes)]
+    return [["LiSendKeyboardEvent2", code - 0x8000, action, 0, 0] for code, action in events]
 
 
 @pytest.fixture(scope="module")
