@@ -64,6 +64,16 @@ class Choice:
     backend: DisplayBackend
     found: Capabilities
     refused: tuple[tuple[str, Capabilities], ...]
+    name: str = ""  # in the table
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why this one: what kept the others from being used, then what it found.
+
+        Once a desktop was found nobody asks about those that do not run.
+        """
+        told = self.failed if self.name in DESKTOPS else self.refused
+        return [*word_refusals(told), self.found.reason]
 
     @property
     def failed(self) -> tuple[tuple[str, Capabilities], ...]:
@@ -93,7 +103,7 @@ async def choose_backend(
             setting, runtime_folder, options, environment, noise=testcard_noise, made=made
         )
         asked = [] if setting == "auto" else ["asked for"]
-        told = [*asked, *word_refusals(choice.refused), choice.found.reason]
+        told = [*asked, *choice.reasons]
         wanted = options.arrangement
         if wanted not in choice.found.arrangements:
             told.append(
@@ -132,7 +142,7 @@ async def walk_backends(
             made[name] = make_backend(name, Journal(runtime_folder), options, environment, noise=noise)
         found = await made[name].probe()
         if found.available:
-            return Choice(made[name], found, tuple(refused))
+            return Choice(made[name], found, tuple(refused), name)
         refused.append((name, found))
     # The remedy of a desktop that runs helps more than to be told to log into another one.
     hints = [found.hint for name, found in refused if len(walked) == 1 or not is_absent(name, found)]

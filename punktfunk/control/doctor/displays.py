@@ -5,7 +5,7 @@ from typing import Final
 
 from punktfunk.config import Settings
 from punktfunk.control.displays.base import Capabilities
-from punktfunk.control.displays.choice import Choice, word_refusals
+from punktfunk.control.displays.choice import Choice
 from punktfunk.control.doctor.finding import Finding, Status
 from punktfunk.control.system.packages import install_command
 from punktfunk.errors import PunktfunkError
@@ -31,7 +31,7 @@ def display_findings(choice: Choice, settings: Settings, version: str) -> list[F
     """Say which backend a session would get and what it can do; ``version`` is its compositor's."""
     backend = choice.backend.name
     asked = "" if settings.display == "auto" else "asked for; "
-    reason = "; ".join([*word_refusals(choice.refused), choice.found.reason])
+    reason = "; ".join(choice.reasons)
     return [
         compositor_finding(backend, asked + reason),
         *(_failed(name, found, backend) for name, found in choice.failed if found.hint),

@@ -68,4 +68,19 @@ async def test_backends_are_asked_again_and_not_made_again(tmp_path, monkeypatch
     async with backend.create(MODE, "client") as output:
         assert output.backend == "testcard"
         assert output.notes == ()
+    assert reason.startswith("no desktop of this user runs (")
     assert reason.endswith("the test card needs no compositor")
+
+
+async def test_a_desktop_that_runs_is_named_and_those_that_do_not_are_not(tmp_path):
+    environment = {"XDG_RUNTIME_DIR": str(tmp_path), "PATH": str(tmp_path)}
+    made = {"kwin": Desk("kwin"), "hyprland": Desk("hyprland")}
+
+    async def refuse():
+        await trio.lowlevel.checkpoint()
+        return Capabilities(available=False, reason="Hyprland runs, but is too old", hint="Update it.")
+
+    made["hyprland"].probe = refuse
+    choice = await walk_backends("auto", tmp_path, environment=environment, made=made)
+    assert choice.reasons == ["Hyprland runs, but is too old", "kwin runs"]
+    assert [name for name, _ in choice.failed] == ["hyprland"]
