@@ -10,6 +10,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Final
 
+import trio
+
 from punktfunk.control.displays.base import ARRANGEMENTS, Capabilities, DisplayOptions, VirtualOutput
 from punktfunk.control.displays.kwin.arrange import OURS
 from punktfunk.control.displays.kwin.desk import Desk, Shared, open_desk
@@ -60,7 +62,7 @@ class KWinDisplays:
         refused = refusal(version)
         hint = "Update to Plasma 6."
         if not refused and not let_in:
-            refused = complaint(find_launcher(self._environment))
+            refused = await trio.to_thread.run_sync(complaint, find_launcher(self._environment))
             hint = f"Run `{COMMAND}` once, as this user: KWin then knows punktfunk."
         if refused:
             return Capabilities(

@@ -42,7 +42,7 @@ async def open_kwin(
             yield straight
             return
     launcher = find_launcher(environment)
-    if problem := await trio.to_thread.run_sync(complaint, launcher):
+    if problem := complaint(launcher, run_it=False):
         raise EnvironmentProblem(
             f"KWin lets punktfunk neither add a display nor send input: {problem}",
             hint=f"Run `{COMMAND}` once, as this user.",

@@ -122,8 +122,8 @@ def trial(launcher: Launcher) -> str:
     return "" if ended.returncode == 0 else (said[-1] if said else f"it ended with {ended.returncode}")
 
 
-def complaint(launcher: Launcher) -> str:
-    """Say what keeps KWin from knowing the launcher; nothing if all is there."""
+def complaint(launcher: Launcher, *, run_it: bool = True) -> str:
+    """Say what keeps KWin from knowing the launcher, or it from running; nothing if all is well."""
     if not launcher.executable.exists():
         return "punktfunk's launcher for Plasma is not installed"
     try:
@@ -132,7 +132,7 @@ def complaint(launcher: Launcher) -> str:
         return f"{launcher.desktop_file} cannot be read: {error.strerror}"
     if found != build_entry(launcher.executable):
         return f"{launcher.desktop_file} does not name the launcher of this punktfunk"
-    if problem := trial(launcher):
+    if run_it and (problem := trial(launcher)):
         return f"the launcher for Plasma does not run: {problem}"
     return ""
 
