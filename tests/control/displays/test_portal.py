@@ -134,6 +134,9 @@ async def test_without_a_portal_the_reason_says_so(world):
     assert "xdg-desktop-portal" in found.hint
 
 
+WAKING = [("KeyboardKeycode", (240, 1)), ("KeyboardKeycode", (240, 0)), ("PointerMotion", (0.0, 0.0))]
+"""What makes the virtual devices exist before anybody uses them."""
+
 EVENTS = [
     MouseMove(3, -4),
     MouseMoveAbsolute(640, 120, 1280, 960),
@@ -162,14 +165,15 @@ async def test_input_by_calls_of_the_portal(world):
         async with changed.open_input() as injector:
             injector.inject(MouseMoveAbsolute(640, 0, 640, 360))
 
+        def calls():
+            told = [(name.partition(".Notify")[2], body[2:]) for name, body in double.asked]
+            return [call for call in told if call[0] and call not in WAKING]
+
         async def has_come():
-            return len([member for member in double.members() if "Notify" in member]) == 16
+            return calls()[-1:] == [("PointerMotionAbsolute", (7, 1279.0, 0.0))]
 
         assert await wait_until(has_come, 3)
-    calls = [(member.split(".Notify")[1], body[2:]) for member, body in double.asked if ".Notify" in member]
-    assert calls == [
-        ("KeyboardKeycode", (240, 1)),
-        ("KeyboardKeycode", (240, 0)),
+    assert calls()[:-1] == [
         ("PointerMotion", (3.0, -4.0)),
         ("PointerMotionAbsolute", (7, 640.0, 0.0)),
         ("PointerMotionAbsolute", (7, 640.0, 360.0)),
@@ -181,9 +185,6 @@ async def test_input_by_calls_of_the_portal(world):
         ("KeyboardKeycode", (30, 0)),
         ("PointerButton", (0x111, 0)),
         ("TouchUp", (0,)),
-        ("KeyboardKeycode", (240, 1)),
-        ("KeyboardKeycode", (240, 0)),
-        ("PointerMotionAbsolute", (7, 1279.0, 0.0)),
     ]
 
 

@@ -14,7 +14,7 @@ from punktfunk.control.displays.portal.session import FIRST_EIS, Session
 from punktfunk.control.input.base import Injector
 from punktfunk.control.input.eis.injector import open_eis_injector
 from punktfunk.control.input.mapped import MappedInjector, Place
-from punktfunk.control.input.mutter_notify import RELEASE_S, NotifyInjector
+from punktfunk.control.input.mutter_notify import HARMLESS_KEY, RELEASE_S, NotifyInjector
 from punktfunk.control.system.serving import serving_nursery
 from punktfunk.errors import EnvironmentProblem
 
@@ -42,6 +42,12 @@ class PortalInjector(NotifyInjector):
         self._session_path = session.path
         self._node_id = node_id
         super().__init__(Cast(link, session.path, "", node_id, ""), lambda: region)
+
+    def wake(self) -> None:
+        """Make keyboard and pointer exist. Not the touch screen: other desktops than GNOME might feel it."""
+        for pressed in (1, 0):
+            self._call("NotifyKeyboardKeycode", "ub", HARMLESS_KEY, pressed)
+        self._call("NotifyPointerMotionRelative", "dd", 0.0, 0.0)
 
     def _call(self, method: str, signature: str, *values: Any) -> None:
         name, portals = CALLS[method]
