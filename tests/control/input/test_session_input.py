@@ -61,7 +61,7 @@ def output(desk=None, problem="", kind="compositor", source=None):
             raise EnvironmentProblem(problem)
         yield desk
 
-    source = source or WaylandSource(MODE, "/nowhere", "HEADLESS-1")
+    source = source or WaylandSource("/nowhere", "HEADLESS-1", MODE)
     made = VirtualOutput("HEADLESS-1", MODE, source, "gnome", input_kind=kind)
     return replace(made, open_input=open_input) if desk or problem else made
 
