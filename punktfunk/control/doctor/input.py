@@ -1,7 +1,9 @@
 """How keys reach the desktop, and which gamepads can be made."""
 
 from punktfunk.control.doctor.finding import Finding, Status
+from punktfunk.control.input.eis.sender import import_libei
 from punktfunk.control.pads.access import REMEDY, UHID, UINPUT, Access, examine_node
+from punktfunk.errors import EnvironmentProblem
 
 _EIS = frozenset({"gnome", "gamescope", "gamescope-attached", "portal"})
 _OWN = {"kwin": "KWin's fake input"}
@@ -13,7 +15,7 @@ def input_finding(backend: str, setting: str, uinput: Access | None = None) -> F
     uinput = uinput or examine_node(UINPUT)
     if backend in _NONE:
         return Finding("input", Status.OK, "none needed: the test card takes none")
-    first = "EIS" if backend in _EIS else _OWN.get(backend, "wlr's virtual pointer and keyboard")
+    first = eis_title(backend) if backend in _EIS else _OWN.get(backend, "wlr's virtual pointer and keyboard")
     kind = "eis" if backend in _EIS else "compositor"
     order = [title for title, of in ((first, kind), ("uinput", "uinput")) if setting in ("auto", of)]
     if not order:
@@ -28,6 +30,15 @@ def input_finding(backend: str, setting: str, uinput: Access | None = None) -> F
         return Finding("input", Status.MISSING, uinput.problem, "No session starts.", REMEDY)
     spare = "" if uinput.usable or "uinput" not in order else f"; {uinput.problem}"
     return Finding("input", Status.OK, f"by {', else by '.join(order)} (input = {setting}){spare}")
+
+
+def eis_title(backend: str) -> str:
+    """Say what stands for EIS where libei is missing: GNOME has calls of its own, the others have not."""
+    try:
+        import_libei()
+    except EnvironmentProblem as problem:
+        return f"GNOME's own calls ({problem})" if backend == "gnome" else f"EIS, but {problem}"
+    return "EIS"
 
 
 def pads_finding(setting: str, uinput: Access | None = None, uhid: Access | None = None) -> Finding:

@@ -22,7 +22,7 @@ from punktfunk.control.displays.base import (
     VirtualOutput,
     refresh_note,
 )
-from punktfunk.control.displays.mutter.cast import REMOTE, SCREEN_CAST, SCREEN_CAST_PATH, Cast, open_cast
+from punktfunk.control.displays.mutter.cast import REMOTE, SCREEN_CAST, Cast, open_cast
 from punktfunk.control.displays.mutter.desktop import Desktop, lock_place
 from punktfunk.control.displays.mutter.display_config import (
     NAME,
@@ -33,7 +33,7 @@ from punktfunk.control.displays.mutter.display_config import (
 )
 from punktfunk.control.displays.session_variables import runtime_folder_of, session_bus_of
 from punktfunk.control.displays.topology import topology_lock
-from punktfunk.control.system.dbus_link import open_link
+from punktfunk.control.system.dbus_link import BusLink, open_link
 from punktfunk.control.system.journal import Journal
 from punktfunk.control.system.serving import serving_nursery
 from punktfunk.errors import EnvironmentProblem
@@ -41,6 +41,7 @@ from punktfunk.plan import Mode, PipeWireSource
 
 SETTLE_NS: Final = 8_000_000_000
 LEAVE_S: Final = 8.0
+SHELL: Final = "org.gnome.Shell"
 SCALE_SLACK: Final = 0.05
 INSIDE: Final = (
     "XDG_RUNTIME_DIR",
@@ -79,6 +80,7 @@ class Gnome:
         self._environment = environment
         self._folder = str(runtime_folder_of(environment))
         self._address = session_bus_of(environment)
+        self._remote = f"{self._folder}/pipewire-0"
         self._desktop = Desktop(journal, options)
         self._shown: dict[str, Shown] = {}
 
@@ -88,16 +90,20 @@ class Gnome:
             async with open_link(self._address) as link:
                 if not (await link.has_owner(SCREEN_CAST) and await link.has_owner(REMOTE)):
                     return _absent("no GNOME session of this user runs")
-                version = await link.get(SCREEN_CAST, SCREEN_CAST_PATH, SCREEN_CAST, "Version")
+                version = await shell_version(link)
                 pid = await link.pid_of(SCREEN_CAST)
         except EnvironmentProblem as error:
             return _absent(f"no GNOME session of this user runs ({error})")
-        return Capabilities(
-            available=True,
-            reason=f"GNOME runs as process {pid} (ScreenCast version {version})",
-            version=str(version),
-            arrangements=ARRANGEMENTS,
-        )
+        found = f"{f'GNOME Shell {version}' if version else 'mutter'} runs as process {pid}"
+        if not await trio.Path(self._remote).exists():
+            return Capabilities(
+                available=False,
+                reason=f"{found}, but no PipeWire in its session: it gives no pictures without",
+                hint="Install pipewire and wireplumber and log in again, or start them:  "
+                "systemctl --user start pipewire wireplumber",
+                version=version,
+            )
+        return Capabilities(available=True, reason=found, version=version, arrangements=ARRANGEMENTS)
 
     @asynccontextmanager
     async def create(self, mode: Mode, identity: str) -> AsyncGenerator[VirtualOutput]:  # noqa: ARG002 - mutter names its monitors itself
@@ -174,8 +180,7 @@ class Gnome:
             shown.region = state.region(shown.connector)
 
     def _source(self, cast: Cast, mode: Mode) -> PipeWireSource:
-        remote = f"{self._folder}/pipewire-0"
-        return PipeWireSource(mode, cast.node_id, remote=remote, cursor=self._options.cursor)
+        return PipeWireSource(mode, cast.node_id, remote=self._remote, cursor=self._options.cursor)
 
     def _describe(self, shown: Shown, asked: Mode) -> VirtualOutput:
         from punktfunk.control.displays.mutter.hands import (
@@ -200,10 +205,17 @@ class Gnome:
             ),
             input_kind=input_kind(shown.cast),
             open_input=partial(open_hands, shown.cast, lambda: shown.region, inside),
-            pipewire_remote=f"{self._folder}/pipewire-0",
+            pipewire_remote=self._remote,
             dbus_address=self._address,
             region=shown.region,
         )
+
+
+async def shell_version(link: BusLink) -> str:
+    """Ask GNOME Shell for its version; empty for a mutter that runs alone."""
+    if not await link.has_owner(SHELL):
+        return ""
+    return str(await link.get(SHELL, "/org/gnome/Shell", SHELL, "ShellVersion"))
 
 
 def scale_note(wanted: float, given: float) -> tuple[str, ...]:
