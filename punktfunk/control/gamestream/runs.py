@@ -31,6 +31,10 @@ logger = logging.getLogger(__name__)
 Report = Callable[[str], None]
 
 
+BARE = {SpawnedSway.name, "wlroots", "gamescope", "session-sway"}
+"""Backends whose desktop is empty until somebody starts a program; a gamescope gives no picture before."""
+
+
 class LaunchRefused(PunktfunkError):
     """A launch, resume or cancel that cannot be; ``status`` is GameStream's ``status_code``."""
 
@@ -212,7 +216,7 @@ def furnished(app: App, output: VirtualOutput) -> App:
 
     Unlike an app's own command, the terminal may be closed without ending anything.
     """
-    terminal = find_terminal() if output.backend in {SpawnedSway.name, "wlroots", "session-sway"} else None
+    terminal = find_terminal() if output.backend in BARE else None
     if app.spec.command or terminal is None:
         return app
     return replace(app, spec=replace(app.spec, command=terminal))
