@@ -79,7 +79,13 @@ def test_what_doctor_says_of_pads():
     assert pads_finding("off", BAD, BAD).status is Status.OK
 
 
-def test_what_doctor_says_of_input():
+def test_what_doctor_says_of_input(monkeypatch):
+    def missing():
+        raise EnvironmentProblem("libei.so.1 is not installed")
+
+    monkeypatch.setattr("punktfunk.control.doctor.input.import_libei", missing)
+    assert "GNOME's own calls (libei.so.1 is not installed)" in input_finding("gnome", "auto", GOOD).found
+    monkeypatch.setattr("punktfunk.control.doctor.input.import_libei", lambda: None)
     assert input_finding("gnome", "auto", GOOD).found == "by EIS, else by uinput (input = auto)"
     assert "KWin" in input_finding("kwin", "compositor", BAD).found
     assert "not loaded" in input_finding("sway", "auto", BAD).found
