@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from punktfunk.cli_bench import bench
-from punktfunk.cli_bench_displays import displays
+from punktfunk.cli_bench_displays import convert, displays
 from punktfunk.cli_clients import clients, pair
 from punktfunk.cli_connect import add_to as add_client
 from punktfunk.cli_lab import lab
@@ -57,6 +57,7 @@ config = typer.Typer(help="Settings: show, path, check.", rich_markup_mode=None,
 app.command("pair")(pair)
 app.command("status")(status)
 bench.command()(displays)
+bench.command()(convert)
 app.command("service")(service)
 app.add_typer(clients, name="clients")
 app.add_typer(apps, name="apps")

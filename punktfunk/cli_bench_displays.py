@@ -1,10 +1,10 @@
-"""``punktfunk bench displays``: its flags, apart from the others as it is about desktops, not the engine."""
+"""``punktfunk bench displays|convert``: the flags of what is about pictures of desktops, not about sending."""
 
 from typing import Annotated
 
 import typer
 
-from punktfunk.cli_bench import JsonFile, PlotFile, whole_number
+from punktfunk.cli_bench import JsonFile, Modes, PlotFile, Rounds, whole_number
 
 
 def displays(
@@ -40,3 +40,31 @@ def displays(
     chosen = {"sessions": tuple(session)} if session else {}
     options = DisplaysOptions(**chosen, seconds=seconds, connects=connects)
     bench("displays", options, (), Outputs(json_file, plot_file))
+
+
+def convert(
+    *,
+    size: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WIDTHxHEIGHT", help="Of a picture. May be repeated; else 1920x1080."),
+    ] = None,
+    rounds: Rounds = 40,
+    mode: Modes = None,
+    json_file: JsonFile = None,
+    plot_file: PlotFile = None,
+) -> None:
+    """Measure colour conversion: captured pixels into an encoder's planes, against FFmpeg's swscale.
+
+    4:2:0 and 4:4:4, of eight bits and of ten, on one thread, in microseconds of its CPU time. The luma of
+    both is compared before it is timed.
+
+    \b
+    Examples:
+      punktfunk bench convert
+      punktfunk bench convert --size 1280x720 --size 3840x2160 --mode avx2
+    """
+    from punktfunk.commands.bench import Outputs, bench
+    from punktfunk.measure.options import ConvertOptions, parse_size
+
+    chosen = {"sizes": tuple(parse_size(text) for text in size)} if size else {}
+    bench("convert", ConvertOptions(**chosen, rounds=rounds), mode or (), Outputs(json_file, plot_file))

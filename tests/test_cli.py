@@ -29,7 +29,7 @@ VERBS += ["clients pending", "clients approve", "clients deny", "clients grant",
 VERBS += ["config show", "config path", "config check", "version"]
 VERBS += ["loss", "why-late", "record", "replay"]
 VERBS += ["bench fec", "bench seal", "bench ring", "bench send", "bench frame", "bench session"]
-VERBS += ["bench displays"]
+VERBS += ["bench displays", "bench convert"]
 VERBS += ["lab new", "lab list", "lab check", "lab compare", "lab swap", "lab frames"]
 
 

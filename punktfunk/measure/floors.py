@@ -20,6 +20,7 @@ CRYPTOGRAPHY: Final = "cryptography"
 SENDTO: Final = "Python's sendto"
 QUEUE: Final = "Python's SimpleQueue"
 PER_PACKET: Final = "Python per packet"
+SWSCALE: Final = "swscale"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +103,8 @@ DISPLAYS: Final[Mapping[tuple[str, str], Floor]] = {
     ("gnome: connect to first picture: median", ""): Floor(1500.0, "ours"),
 }
 """Desktop sessions of the host's own at 1280x720, 60 pictures a second."""
+
+CONVERT: Final[Mapping[tuple[str, str], Floor]] = {
+    (case, SWSCALE): Floor(3.0) for case in ("I420", "NV12", "4:4:4", "10 bit 4:2:0", "P010", "10 bit 4:4:4")
+}
+"""1920x1080, one thread."""

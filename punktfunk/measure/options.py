@@ -40,6 +40,14 @@ def parse_shape(text: str) -> Shape:
     return int(match[1]), int(match[2])
 
 
+def parse_size(text: str) -> Shape:
+    """Read ``1920x1080``: width and height in pixels."""
+    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    if match is None:
+        raise Misuse(f"--size {text} is no size of a picture", hint="Write it like --size 1920x1080.")
+    return int(match[1]), int(match[2])
+
+
 def has_shape(field: str, shape: Shape) -> bool:
     """Whether a code over ``field`` has so many shards."""
     fewer, more = sorted(shape)
@@ -272,6 +280,21 @@ class DisplaysOptions(_Plain):
         _between("--connects", self.connects, 1, 1000)
 
 
+@dataclass(frozen=True, slots=True)
+class ConvertOptions(_Plain):
+    """Sizes of the pictures that are converted."""
+
+    sizes: tuple[Shape, ...] = ((1920, 1080),)
+    rounds: int = 40
+
+    def check(self) -> None:
+        """Misuse for sizes that no display has."""
+        for size in self.sizes:
+            for side in size:
+                _between("--size", side, 16, 8192)
+        _between("--rounds", self.rounds, 5, 100_000)
+
+
 Options = (
     FecOptions
     | SealOptions
@@ -281,6 +304,7 @@ Options = (
     | ThroughputOptions
     | SessionOptions
     | DisplaysOptions
+    | ConvertOptions
 )
 KINDS: Final[Mapping[str, type[Options]]] = {
     "fec": FecOptions,
@@ -291,5 +315,6 @@ KINDS: Final[Mapping[str, type[Options]]] = {
     "throughput": ThroughputOptions,
     "session": SessionOptions,
     "displays": DisplaysOptions,
+    "convert": ConvertOptions,
 }
 """Options of each benchmark, by its name."""

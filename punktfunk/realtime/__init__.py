@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from punktfunk.realtime.audio import AudioLink as AudioLink
+    from punktfunk.realtime.capture.converter import Converter as Converter
     from punktfunk.realtime.capture.cursor import Beside as Beside
     from punktfunk.realtime.capture.cursor import Pointer as Pointer
     from punktfunk.realtime.capture.drawing import pointer_picture as pointer_picture
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from punktfunk.realtime.decode.base import DecodedPicture as DecodedPicture
     from punktfunk.realtime.decode.loop import VideoDecoder as VideoDecoder
     from punktfunk.realtime.decode.loop import open_video_decoder as open_video_decoder
+    from punktfunk.realtime.encode.picture import Picture as Picture
     from punktfunk.realtime.encode.probe import EncoderReport as EncoderReport
     from punktfunk.realtime.encode.probe import Refusal as Refusal
     from punktfunk.realtime.encode.probe import probe_encoders as probe_encoders
@@ -109,6 +111,7 @@ __all__ = [
     "Cipher",
     "Code8",
     "Code16",
+    "Converter",
     "DecodedPicture",
     "DisplayCadence",
     "EncoderReport",
@@ -120,6 +123,7 @@ __all__ = [
     "MadeSound",
     "NativeSender",
     "NodeState",
+    "Picture",
     "Pipeline",
     "Placement",
     "PlainReader",
@@ -222,6 +226,8 @@ _HOMES = {
     "Cipher": "ciphers",
     "Code16": "code16",
     "Code8": "code8",
+    "Converter": "capture.converter",
+    "Picture": "encode.picture",
     "DecodedPicture": "decode.base",
     "DisplayCadence": "present.cadence",
     "EncoderReport": "encode.probe",

@@ -6,10 +6,28 @@ import numpy as np
 import pytest
 
 from punktfunk import realtime
-from punktfunk.errors import PunktfunkError
-from punktfunk.measure import fec, frame, paired, ring, seal, send, stream
-from punktfunk.measure.floors import CRYPTOGRAPHY, FEC, LEOPARD, MATRIX, MEMCPY, PER_PACKET, QUEUE, SENDTO
-from punktfunk.measure.options import FecOptions, FrameOptions, RingOptions, SealOptions, SendOptions
+from punktfunk.errors import Misuse, PunktfunkError
+from punktfunk.measure import convert, fec, frame, paired, ring, seal, send, stream
+from punktfunk.measure.floors import (
+    CRYPTOGRAPHY,
+    FEC,
+    LEOPARD,
+    MATRIX,
+    MEMCPY,
+    PER_PACKET,
+    QUEUE,
+    SENDTO,
+    SWSCALE,
+)
+from punktfunk.measure.options import (
+    ConvertOptions,
+    FecOptions,
+    FrameOptions,
+    RingOptions,
+    SealOptions,
+    SendOptions,
+    parse_size,
+)
 from punktfunk.realtime.kernels import layout
 
 ROUNDS = 5
@@ -177,3 +195,18 @@ def test_what_fails_on_a_realtime_thread_is_not_lost():
 
     with pytest.raises(PunktfunkError, match="no"):
         stream._in_thread(FrameOptions(priority=0), "feeder", fail)
+
+
+def test_every_conversion_has_a_row_and_a_floor_in_full_hd():
+    found = [row for step in convert.benchmark(ConvertOptions(rounds=ROUNDS)).steps[:1] for row in step.run()]
+    assert [(row.case, row.baseline_name, row.floor) for row in found] == [("I420", SWSCALE, 3.0)]
+    small = convert.benchmark(ConvertOptions(sizes=((64, 48),), rounds=ROUNDS))
+    assert [row.case for row in small.rows()] == [f"{case}, 64x48" for case in convert.CASES]
+
+
+def test_sizes_of_pictures_are_checked():
+    assert parse_size("640x480") == (640, 480)
+    with pytest.raises(Misuse, match="no size"):
+        parse_size("640")
+    with pytest.raises(Misuse, match="out of range"):
+        ConvertOptions(sizes=((4, 480),)).check()
