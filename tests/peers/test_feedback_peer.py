@@ -19,6 +19,9 @@ from punktfunk.control import host as product
 from punktfunk.control.gamestream.control_stream import send_feedback
 from punktfunk.control.gamestream.sessions import Sessions
 from punktfunk.control.gamestream.stream import Stream
+from punktfunk.control.input.session import InputMeans
+from punktfunk.control.pads.hub import PadMeans
+from punktfunk.control.pads.kinds import Nodes
 from punktfunk.wire.gamestream.feedback import (
     AdaptiveTriggers,
     Feedback,
@@ -33,6 +36,7 @@ from punktfunk.wire.gamestream.feedback import (
     TriggerSide,
 )
 from punktfunk.wire.input import MotionKind
+from punktfunk.wire.pads.wishes import LightWish, PlayerLightsWish, RumbleWish, TriggersWish
 
 pytestmark = [pytest.mark.peer, pytest.mark.trio, pytest.mark.timeout(120)]
 
@@ -177,3 +181,63 @@ async def test_an_end_before_the_first_frame_is_no_graceful_one(
             nursery.start_soon(end_at_once)
             await in_thread(partial(client, "start", app_id=app_id, width=640, height=360, fps=30))
         assert (await in_thread(partial(client, "wait", seconds=5)))["terminated"] == EARLY
+
+
+class PadDouble:
+    """A pad without a kernel; what a game would ask is asked through ``wish``."""
+
+    has_motion = True
+
+    def __init__(self) -> None:
+        self.opened = trio.Event()
+        self.views: list[tuple[int, int]] = []
+
+    @asynccontextmanager
+    async def open_pad(self, _model: Any, _place: Any, view: Any, wish: Any) -> AsyncIterator["PadDouble"]:
+        self.view, self.wish = view, wish
+        await trio.lowlevel.checkpoint()
+        yield self
+
+    def show(self) -> None:
+        self.views.append((self.view.buttons, self.view.left_trigger))
+        self.opened.set()
+
+    async def run(self) -> None:
+        await trio.sleep_forever()
+
+
+async def test_a_game_s_wishes_reach_the_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    double = PadDouble()
+    pads = PadMeans(open_pad=double.open_pad, look=lambda: Nodes(uinput=True, uhid=True))
+    monkeypatch.setattr(product, "input_means", lambda _settings: InputMeans(pads=pads))
+    async with running_host(tmp_path, monkeypatch) as host, running_client(host, tmp_path) as client:
+        await in_thread(host.pair, client)
+        await start(host, client)
+        calls = [
+            ["LiSendControllerArrivalEvent", 0, 1, 2, 0xFFFF, 0x3B],
+            ["LiSendMultiControllerEvent", 0, 1, 0x1000, 128, 0, 0, 0, 0, 0],
+        ]
+        await in_thread(partial(client, "call", calls=calls))
+        with trio.fail_after(10):
+            await double.opened.wait()
+            while double.views[-1] != (0x1000, 128):  # noqa: ASYNC110 - another process
+                await trio.sleep(0.02)
+        expected: list[list[Any]] = [["hdr", 0], ["motion", 0, 1, 250], ["motion", 0, 2, 250]]
+        effect = bytes(range(11))
+        for wish, told in (
+            (RumbleWish(100, 65535), [["rumble", 0, 100, 65535]]),
+            (LightWish(1, 2, 3), [["led", 0, 1, 2, 3]]),
+            (
+                TriggersWish(None, effect),
+                [["adaptive_triggers", 0, 4, 0, 0, bytes(10).hex(), effect[1:].hex()]],
+            ),
+            (PlayerLightsWish(1), []),
+            (RumbleWish(0, 0), [["rumble", 0, 0, 0]]),
+        ):
+            double.wish(wish)
+            expected += told
+            with trio.fail_after(5):
+                while (report := await in_thread(client, "report"))["feedback"] != expected:  # noqa: ASYNC110 - another process
+                    await trio.sleep(0.02)
+        assert report["terminated"] is None
+        await in_thread(client, "quit")
