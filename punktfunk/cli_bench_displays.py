@@ -1,4 +1,4 @@
-"""``punktfunk bench displays|convert``: the flags of what is about pictures of desktops, not about sending."""
+"""``punktfunk bench displays|convert``: flags of what is about pictures of desktops, not about sending."""
 
 from typing import Annotated
 

@@ -81,8 +81,12 @@ def _frame(pixels: "np.ndarray[Any, np.dtype[np.uint32]]", name: str) -> Any:
 
 
 def _swscale(reformatter: Any, frame: Any, target: str) -> Any:
-    space = {"src_colorspace": "ITU709", "dst_colorspace": "ITU709"}
-    return reformatter.reformat(frame, frame.width, frame.height, target, **space)
+    words = {"src_colorspace": "ITU709", "dst_colorspace": "ITU709"}
+    size = frame.width, frame.height
+    try:
+        return reformatter.reformat(frame, *size, target, **words, threads=1)
+    except TypeError:  # PyAV before 17 has no other choice
+        return reformatter.reformat(frame, *size, target, **words)
 
 
 def _luma(frame: Any, picture: realtime.Picture) -> "np.ndarray[Any, np.dtype[np.int64]]":
