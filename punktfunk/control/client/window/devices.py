@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from punktfunk.control.client.window.pad_effects import PadEffect, build_effect
 from punktfunk.control.client.window.pads import PadBank
 from punktfunk.control.client.window.rumble import Buzz, RumbleBank
 from punktfunk.control.client.window.sdl import sdl
@@ -92,10 +93,13 @@ class Controllers:
             sdl().SDL_GameControllerClose(controller)
         return self._bank.removed(instance)
 
-    def obey(self, order: Rumble | PadLight) -> None:
+    def obey(self, order: Rumble | PadLight | PadEffect) -> None:
         """Do what the host wants of a pad."""
         if isinstance(order, PadLight):
             self._light(order)
+            return
+        if not isinstance(order, Rumble):
+            self._effect(order)
             return
         levels, triggers = (order.low, order.high), (order.left_trigger, order.right_trigger)
         buzz = self._rumble.order(order.pad, levels, triggers, order.sequence, order.lease_ms)
@@ -121,6 +125,16 @@ class Controllers:
         for instance, controller in self._opened.items():
             if self._bank.slot_of(instance) == order.pad:
                 sdl().SDL_GameControllerSetLED(controller, order.red, order.green, order.blue)
+
+    def _effect(self, order: PadEffect) -> None:
+        """Hand an effect to a DualSense; SDL refuses it for every other pad."""
+        lib, data = sdl(), build_effect(order)
+        if data is None:
+            return
+        for instance, controller in self._opened.items():
+            is_dualsense = lib.SDL_GameControllerGetType(controller) == lib.SDL_CONTROLLER_TYPE_PS5
+            if is_dualsense and self._bank.slot_of(instance) == order.pad:
+                lib.SDL_GameControllerSendEffect(controller, data, len(data))
 
     def close(self) -> None:
         """Close all of them."""

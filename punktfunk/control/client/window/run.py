@@ -41,7 +41,13 @@ from punktfunk.realtime import SoundPlayer, prepare_process
 from punktfunk.wire.native.capabilities import Grant
 from punktfunk.wire.native.control import AccessUpdate, LaunchOutcome, Reconfigured
 from punktfunk.wire.native.control_desk import LaunchKind
-from punktfunk.wire.native.pad_output import PadLight, Rumble
+from punktfunk.wire.native.pad_output import (
+    MicrophoneLight,
+    PadLight,
+    PlayerLights,
+    Rumble,
+    TriggerEffect,
+)
 
 JOIN_S: Final = 5.0
 LONGEST_WAIT_MS: Final = 100
@@ -312,7 +318,7 @@ class Window:
                     self._notice(f"Access ends in {max(1, round(value.expires_in_s / 60))} min")
             case LaunchOutcome() if value.kind >= LaunchKind.ADOPTED_UNSEEN and value.text:
                 self._notice(value.text)
-            case Rumble() | PadLight():
+            case Rumble() | PadLight() | TriggerEffect() | PlayerLights() | MicrophoneLight():
                 self._desk.controllers.obey(value)
 
     def _set_mode(self, width_px: int, height_px: int, refresh_hz: int) -> None:

@@ -38,7 +38,7 @@ from punktfunk.wire.native.input import (
     PointerPosition,
     TextScalar,
 )
-from punktfunk.wire.native.pad_output import PadLight, Rumble
+from punktfunk.wire.native.pad_output import PadLight, Rumble, TriggerEffect
 
 SMALL = Mode(320, 240, 60_000)
 OPTIONS = WindowOptions(title="test", width_px=640, height_px=360, renderer="software", hardware="none")
@@ -239,6 +239,7 @@ def test_a_pad_that_sdl_knows_is_announced_moves_rumbles_and_goes(desk, lib):
     assert (last.buttons, last.left_y) == (0x1000, 32767)
     desk.controllers.obey(Rumble(0, 65535, 0, 1, 400))
     desk.controllers.obey(PadLight(0, 255, 0, 0))
+    desk.controllers.obey(TriggerEffect(0, 1, bytes(11)))  # no DualSense: SDL is not asked
     desk.controllers.silence()
     lib.SDL_JoystickDetachVirtual(index)
     pump(desk, lib)
