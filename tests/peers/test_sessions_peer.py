@@ -21,10 +21,10 @@ command = ["sh", "-c", "echo $$ >> {folder}/started; exec sleep 1000"]
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    """A host with an app that tells when it starts."""
+    """A host with an app that tells when it starts, and whose clients take over from each other."""
     folder = tmp_path_factory.mktemp("host")
     (folder / "config.toml").write_text(APP.format(folder=folder))
-    with Host(folder) as running:
+    with Host(folder, PUNKTFUNK_SECOND_CLIENT="takeover") as running:
         yield running
 
 
