@@ -9,11 +9,13 @@ import trio
 
 from punktfunk.control.desktop.session import OwnSession
 from punktfunk.control.displays.base import Capabilities, DisplayBackend, VirtualOutput
+from punktfunk.control.system.waiting import wait_until
 from punktfunk.errors import EnvironmentProblem
 from punktfunk.plan import Mode
 
 PATIENCE_S: Final = 20.0
 """How long a client that comes while the session is being restarted waits."""
+SETTLE_S: Final = 10.0
 FAREWELL_S: Final = 2.0
 """A stream notices by itself that its compositor is gone, and tells its client why; then it is done."""
 
@@ -36,13 +38,31 @@ class InSession:
         found = await self._inner.probe()
         return replace(found, reason=f"own {self.session.name} session; {found.reason}")
 
+    async def settle(self) -> Capabilities:
+        """Wait until the compositor runs and its backend takes it, which a desktop may do a moment later.
+
+        EnvironmentProblem if it does not in time.
+        """
+        await self.session.wait_up(PATIENCE_S)
+        found = await self.probe()
+
+        async def takes() -> bool:
+            nonlocal found
+            found = found if found.available else await self.probe()
+            await trio.lowlevel.checkpoint()
+            return found.available
+
+        if not await wait_until(takes, SETTLE_S):
+            raise EnvironmentProblem(found.reason, hint=found.hint)
+        return found
+
     @asynccontextmanager
     async def create(self, mode: Mode, identity: str) -> AsyncGenerator[VirtualOutput]:
         """Make an output in the session.
 
         EnvironmentProblem if the session does not come back in time, or when its compositor ends meanwhile.
         """
-        await self.session.wait_up(PATIENCE_S)
+        await self.settle()
         gone = self.session.gone
         async with self._inner.create(mode, identity) as output:
             async with trio.open_nursery() as nursery:

@@ -14,7 +14,7 @@ from punktfunk.control.displays.base import DisplayBackend
 from punktfunk.control.displays.choice import make_backend
 from punktfunk.control.displays.limit import LimitedBackend
 from punktfunk.control.system.journal import Journal
-from punktfunk.errors import ConfigError, EnvironmentProblem
+from punktfunk.errors import ConfigError
 
 if TYPE_CHECKING:
     from punktfunk.config import Settings
@@ -54,9 +54,7 @@ async def opened_picture(
     async with own_session(settings.session, runtime_folder, folder, report=report) as session:
         made = make_backend(session.kind.backend, Journal(runtime_folder), options, session.environment)
         inside = InSession(session, LimitedBackend(made, options.limit))
-        found = await inside.probe()
-        if not found.available:
-            raise EnvironmentProblem(found.reason, hint=found.hint)
+        found = await inside.settle()
         report(f"display: {inside.name} ({found.reason})")
         yield Picture(inside, session)
 
