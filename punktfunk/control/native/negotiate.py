@@ -54,9 +54,10 @@ GF16_DATA_MAX: Final = 4096
 PEAK_FRAMES: Final = 4
 """A large frame is so many mean ones: what must fit one block for GF(2^8) to be chosen."""
 
-HOST_CAPS: Final = HostCap.PAD_SNAPSHOTS | HostCap.TEXT
+HOST_CAPS: Final = HostCap.PAD_SNAPSHOTS | HostCap.TEXT | HostCap.PEN
 HOST_CAPS_2: Final = (
     HostCap2.REPEAT_MARK
+    | HostCap2.TOUCH
     | HostCap2.EXTENSIONS
     | HostCap2.SCROLL
     | HostCap2.BRING_UP_RAMP
