@@ -25,8 +25,22 @@ class InSession:
 
     def __init__(self, session: OwnSession, inner: DisplayBackend) -> None:
         self.session = session
-        self.name = inner.name
         self._inner = inner
+
+    @property
+    def name(self) -> str:
+        """The backend's."""
+        return self._inner.name
+
+    @property
+    def sends_pointer(self) -> bool:
+        """Whether it tells where the pointer is, beside pictures without it."""
+        return bool(getattr(self._inner, "sends_pointer", False))
+
+    @property
+    def bit_depth(self) -> int:
+        """Bits per colour of its outputs."""
+        return int(getattr(self._inner, "bit_depth", 8))
 
     async def probe(self) -> Capabilities:
         """Say whether the session runs, and what its compositor can do."""
