@@ -48,6 +48,8 @@ class MadeSound(NamedTuple):
     """No packet was made right before it: the cadence has just begun, or begun anew."""
     ends_sound: bool
     """A long quiet follows."""
+    lost_before: int = 0
+    """Packets made right before it and lost, as control did not come for them in time."""
 
 
 class SoundMaker:
@@ -64,7 +66,8 @@ class SoundMaker:
         # ``event_fd`` is readable when packets wait or the thread has failed, until ``take``.
         failures_fd, self._stop_fd, self.event_fd = open_bells(3)
         self._failures = Failures(failures_fd)
-        self._packets: deque[MadeSound] = deque(maxlen=QUEUE_PACKETS)
+        self._packets: deque[MadeSound] = deque()
+        self._queue_lock = threading.Lock()
         self._worker = Worker("pf-sound", self._run, self._failures, self._ring)
         self._placement: Placement | None = None
         self._encoder: NativeOpusEncoder | None = None
@@ -113,9 +116,9 @@ class SoundMaker:
         failure = self._failures.first()
         if failure is not None:
             raise failure
-        taken = []
-        while self._packets:
-            taken.append(self._packets.popleft())
+        with self._queue_lock:
+            taken = list(self._packets)
+            self._packets.clear()
         return taken
 
     def counters(self) -> dict[str, int]:
@@ -197,12 +200,20 @@ class SoundMaker:
         if len(payload) > self._plan.packet_bytes_max:
             self._counters["sound_oversize"] += 1
             return
-        if len(self._packets) == QUEUE_PACKETS:
-            self._counters["sound_dropped"] += 1
         pts_ns = captured_ns + realtime_offset_ns()
-        self._packets.append(MadeSound(pts_ns, payload, is_first, ends))
+        with self._queue_lock:
+            self._make_room()
+            self._packets.append(MadeSound(pts_ns, payload, is_first, ends))
         self._counters["sound_packets"] += 1
         self._ring()
+
+    def _make_room(self) -> None:
+        """Drop the oldest packets if control is late; the next one tells how many, so that they count."""
+        while len(self._packets) >= QUEUE_PACKETS:
+            dropped, kept = self._packets.popleft(), self._packets.popleft()
+            self._counters["sound_dropped"] += 1
+            lost = dropped.lost_before + 1 + kept.lost_before
+            self._packets.appendleft(kept._replace(lost_before=lost))
 
     def _packet(self, samples: "NDArray[np.int16] | NDArray[np.int32]") -> bytes:
         if self._encoder is not None:

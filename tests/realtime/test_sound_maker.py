@@ -163,7 +163,10 @@ def test_a_slow_reader_loses_the_oldest(monkeypatch):
     while maker.counters()["sound_dropped"] < 2 and time.monotonic() < deadline_s:
         select.select([], [], [], 0.002)
     packets = maker.take()
+    dropped = maker.counters()["sound_dropped"]
     assert not packets[0].is_first
+    assert dropped - 2 <= packets[0].lost_before <= dropped
+    assert not any(packet.lost_before for packet in packets[1:])
     maker.stop(JOIN_NS)
 
 

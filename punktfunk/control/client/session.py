@@ -147,6 +147,7 @@ class ClientSession:
             "audio_packets": self.audio.received_count,
             "audio_missing": self.audio.missing_count,
             "audio_restored": self.audio.restored_count,
+            "audio_dropped": self.audio.dropped_count,
         }
         if latencies:
             seen["latency_p50_ns"] = latencies[len(latencies) // 2]

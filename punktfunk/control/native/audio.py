@@ -85,6 +85,8 @@ class HostAudio:
         self._sequence = 0
         self._muted = False
         self.sent_count = 0
+        self.lost_count = 0
+        """Packets that were made and never sent, as this thread was kept from them for too long."""
         self.unsent_count = 0
         """Datagrams that the connection did not take."""
         self.live: LiveSound | None = None
@@ -105,7 +107,11 @@ class HostAudio:
 
     def status(self) -> dict[str, int]:
         """Describe it in values that JSON knows."""
-        told = {"sound_sent": self.sent_count, "sound_unsent": self.unsent_count}
+        told = {
+            "sound_sent": self.sent_count,
+            "sound_unsent": self.unsent_count,
+            "sound_lost": self.lost_count,
+        }
         if self.live is not None:
             told["sound_delay_us"] = self.live.delay_ns() // 1000
             told["sound_filled"] = self.live.filled_count
@@ -128,9 +134,13 @@ class HostAudio:
                 await trio.to_thread.run_sync(maker.stop, JOIN_NS)
 
     async def _send(self, sound: MadeSound) -> None:
-        if sound.is_first:
+        if sound.is_first or sound.lost_before:
             self._previous = b""
+        if sound.is_first:
             await self._mute(muted=False)
+        # What never became a datagram is missed like one that got lost: the client conceals it.
+        self._sequence = self._sequence + sound.lost_before & SEQUENCE_MASK
+        self.lost_count += sound.lost_before
         data = build_datagram(self._datagram(sound))
         if self._connection.send_datagram(data):
             self.sent_count += 1

@@ -293,3 +293,16 @@ def test_a_microphone_is_counted_and_told_once():
     for sequence in (0xFFFFFFFE, 0xFFFFFFFF, 0, 1):
         wrapping.hear(MicFrame(sequence, 0, b"x"))
     assert wrapping.counts == {"unplayed": 4}
+
+
+@pytest.mark.trio
+async def test_packets_that_were_dropped_here_are_missed_by_the_client():
+    sounding = Sounding(**TWICE)
+    late = sound(b"d", 40)._replace(lost_before=5)
+    assert await sounding.play(sound(b"a", 5, first=True), sound(b"b", 10), late, sound(b"e", 45)) == [
+        RedundantAudio(0, 5, b"a", b""),
+        RedundantAudio(1, 10, b"b", b"a"),
+        RedundantAudio(7, 40, b"d", b""),
+        RedundantAudio(8, 45, b"e", b"d"),
+    ]
+    assert sounding.audio.status() == {"sound_sent": 4, "sound_unsent": 0, "sound_lost": 5}
