@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import trio
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from punktfunk.control.displays.base import VirtualOutput
@@ -207,6 +207,7 @@ def test_a_pen_draws_and_its_button_is_the_right_one():
     ]
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from(ContactEvent), st.integers(0, 3)), max_size=40))
 def test_no_button_stays_down(steps):
     said = []

@@ -1,7 +1,7 @@
 """Devices of a desk by uinput: what fingers, pen and wheel come to, and that nothing stays down."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from punktfunk.wire.evdev import desk
@@ -54,6 +54,7 @@ def test_an_eleventh_finger_is_ignored():
 contacts = st.sampled_from(ContactEvent)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(contacts, st.integers(0, 12)), max_size=60))
 def test_fingers_are_all_lifted_at_the_end(steps):
     fingers, down, slot = desk.TouchEvents(), set(), 0
@@ -92,6 +93,7 @@ def test_a_stroke_of_the_pen():
     assert tablet.leave() == []
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(contacts, st.sampled_from(PenTool), st.integers(0, 7)), max_size=30))
 def test_the_pen_lets_go_of_everything(steps):
     tablet, keys = desk.PenEvents(), set()
@@ -110,6 +112,7 @@ def test_tilts(tilt, rotation, expected):
     assert desk.tilts(tilt, rotation) == pytest.approx(expected, abs=1)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(-500, 500), st.integers(-500, 500)), max_size=30))
 def test_the_wheel_loses_nothing(turns):
     wheel = desk.WheelEvents()

@@ -1,7 +1,7 @@
 """Force feedback of uinput pads: which effects play when, and how strong; Xbox events."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from punktfunk.wire.evdev.codes import Abs, Effect, Type
@@ -70,6 +70,7 @@ def test_what_motors_cannot_play_is_refused():
     assert motors.levels(0) == (0, 0)
 
 
+@settings(max_examples=40)
 @given(
     st.lists(
         st.one_of(
@@ -129,6 +130,7 @@ def test_requests():
     assert parse_events(build_event(1, 0x130, 1) + b"cut") == [(1, 0x130, 1)]
 
 
+@settings(max_examples=40)
 @given(st.binary(min_size=EFFECT_BYTES, max_size=EFFECT_BYTES))
 def test_any_effect(data):
     effect = parse_effect(data)

@@ -1,6 +1,6 @@
 """The state of a pad from a client's events: fingers keep their place, numbers stay in range."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from punktfunk.wire.input import (
@@ -77,6 +77,7 @@ def test_rest_lets_go_of_everything():
     assert view.battery_percent == 40
 
 
+@settings(max_examples=40)
 @given(st.lists(EVENTS, max_size=30))
 def test_state_stays_in_range(events):
     view = PadView()
@@ -88,6 +89,7 @@ def test_state_stays_in_range(events):
         assert all(contact is None or 0 <= contact.number < 128 for contact in view.contacts)
 
 
+@settings(max_examples=40)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_signed_16_bits(value):
     assert -32768 <= to_signed16(value) <= 32767

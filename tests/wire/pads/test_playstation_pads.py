@@ -4,7 +4,7 @@ import hashlib
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_pad_view import EVENTS, feed
 
@@ -160,6 +160,7 @@ def test_battery(state, percent, dualsense, dualshock4):
     assert dualshock4_battery(view) == dualshock4
 
 
+@settings(max_examples=40)
 @given(st.lists(EVENTS, max_size=20), st.binary(max_size=80))
 def test_any_state_and_any_writer(events, written_by_a_stranger):
     view = PadView()

@@ -3,7 +3,7 @@
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_pad_view import EVENTS, feed
 
@@ -85,6 +85,7 @@ def test_both_sticks_in_one_read_as_sdl_does():
     assert read_memory(0x603D, 18) == read_memory(0x603D, 9) + read_memory(0x6046, 9)
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 255))
 def test_any_read_has_its_size(address, size):
     assert len(read_memory(address, size)) == min(size, 29)
@@ -140,6 +141,7 @@ def test_battery_of_the_switch_pad(state, percent, byte):
     assert battery_byte(PadView(battery=state, battery_percent=percent)) == byte
 
 
+@settings(max_examples=40)
 @given(
     st.lists(EVENTS, max_size=20), st.binary(max_size=80), st.sampled_from([b"", b"\x01", b"\x10", b"\x80"])
 )

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from punktfunk.errors import RemoteProtocolError
@@ -57,6 +57,7 @@ def test_what_the_kernel_says():
             parse_event(cut)
 
 
+@settings(max_examples=40)
 @given(st.binary(max_size=40), st.integers(0, 15))
 def test_any_event(data, kind):
     for event in (data, bytes((kind, 0, 0, 0)) + data):
