@@ -9,10 +9,11 @@ from pathlib import Path
 import hyprland_double
 import pytest
 import trio
+from gnome_session import INSIDE, gnome_session
 from harness import Client, Host, paired
 from launching import PAINTER, list_apps, wait_for
 from pictures import app_number
-from sway_session import TRIXIE, needs_sway, no_trixie
+from sway_session import TRIXIE, Viewer, flood, most_common, needs_sway, no_trixie, program
 from test_desktop import keep, painted, wait_for_paint
 from users_desktop import outputs, users_sway
 
@@ -109,3 +110,23 @@ async def test_input_into_a_mirrored_monitor(session, tmp_path):
         assert changed.mode == Mode(800, 600, 60_000)
     unknown = Mirror(Journal(tmp_path), options=DisplayOptions(monitor="DP-9"), environment=session)
     assert (await unknown.probe()).hint == "Set display_monitor to one of: HEADLESS-1."
+
+
+@pytest.mark.trio
+@pytest.mark.skipif(INSIDE is None or not INSIDE.exists(), reason="scripts/trixie_chroot was not run")
+async def test_a_monitor_of_gnome_is_shown_as_it_is(tmp_path):
+    with gnome_session("mutter", "1024x768") as session:
+        mirror = Mirror(Journal(tmp_path), environment=session.environment)
+        found = await mirror.probe()
+        assert "of GNOME (1024x768@60) is shown as it is" in found.reason
+        async with mirror.create(Mode(640, 480, 30_000), "client") as output:
+            assert output.mode == Mode(640, 480, 30_000)
+            assert (output.region.width, output.region.height) == (1024, 768)
+            with program(output, *flood(0x2040C0)), Viewer(output.source) as viewer:
+                pixels = await trio.to_thread.run_sync(
+                    viewer.until, lambda seen: most_common(seen) == 0x2040C0
+                )
+            assert pixels.shape == (768, 1024)
+            async with output.open_input() as injector:
+                injector.inject(MouseMoveAbsolute(320, 240, 640, 480))
+                assert injector.injected == {"MouseMoveAbsolute": 1}

@@ -376,6 +376,8 @@ def namer(output):
     def on_bind(resource):
         resource.output_name = output.name
         resource.name(output.name)
+        resource.mode(1, *output.current)
+        resource.done()
 
     return on_bind
 
