@@ -72,6 +72,7 @@ async def chosen_backend(
         display_options(settings),
         environment,
         testcard_noise=settings.testcard == "noise",
+        may_wait=True,
     )
 
 

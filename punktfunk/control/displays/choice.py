@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from punktfunk.control.displays.base import Capabilities, DisplayBackend, DisplayOptions
-from punktfunk.control.displays.following import FollowingBackend
+from punktfunk.control.displays.following import AbsentBackend, FollowingBackend
 from punktfunk.control.displays.limit import LimitedBackend
 from punktfunk.control.system.journal import Journal
 from punktfunk.errors import ConfigError, EnvironmentProblem
@@ -41,8 +41,6 @@ DESKTOPS: Final = ("sway-attached", "hyprland", "kwin", "gnome", "gamescope-atta
 """Backends that join a desktop that runs already, in the order of asking."""
 PRIVATE: Final = ("sway", "wlroots")
 """Backends that start a session of their own for every stream."""
-SETTLED_ANEW: Final = frozenset({"auto", "attach"})
-"""Settings whose backend may be another one for the next display."""
 LAST: Final = ("portal", "testcard")
 """What is left for ``auto``."""
 
@@ -88,12 +86,16 @@ async def choose_backend(
     environment: Mapping[str, str] | None = None,
     *,
     testcard_noise: bool = False,
+    may_wait: bool = False,
 ) -> tuple[DisplayBackend, str]:
     """Pick the backend of a ``display`` setting and say why; the reason names every one that was refused.
 
     ``environment``: the variables of the session to look at, by default our own. A backend asked for by name
-    is the one that is used: if it does not work, EnvironmentProblem says why. ``auto`` and ``attach`` are
-    settled anew for every display: a user may log in, or into another desktop, while the host runs.
+    is the one that is used: if it does not work, EnvironmentProblem says why.
+
+    What joins a desktop is settled anew for every display: a user may log in, or into another one, while the
+    host runs. With ``may_wait`` a desktop that is not there yet is no error either: displays are refused
+    until it is.
     """
     options = options or DisplayOptions()
     made: dict[str, DisplayBackend] = {}
@@ -111,8 +113,14 @@ async def choose_backend(
             )
         return choice.backend, "; ".join(told)
 
-    backend, reason = await choose()
-    if setting in SETTLED_ANEW:
+    joins = setting in {"auto", "attach", *DESKTOPS}
+    try:
+        backend, reason = await choose()
+    except EnvironmentProblem as problem:
+        if not (may_wait and joins):
+            raise
+        backend, reason = AbsentBackend(setting, problem), f"not there yet: {problem}"
+    if joins:
         backend = FollowingBackend(backend, choose)
     return LimitedBackend(backend, options.limit), reason
 

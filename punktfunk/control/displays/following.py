@@ -7,11 +7,38 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import trio
+
 from punktfunk.control.displays.base import Capabilities, DisplayBackend, VirtualOutput
 from punktfunk.errors import EnvironmentProblem
 from punktfunk.plan import Mode
 
 Choose = Callable[[], Awaitable[tuple[DisplayBackend, str]]]
+
+
+class AbsentBackend:
+    """Stands for a desktop that does not run yet."""
+
+    def __init__(self, name: str, problem: EnvironmentProblem) -> None:
+        self.name = name
+        self._problem = problem
+
+    async def probe(self) -> Capabilities:
+        """Say what is missing."""
+        await trio.lowlevel.checkpoint()
+        return Capabilities(available=False, reason=str(self._problem), hint=self._problem.hint)
+
+    @asynccontextmanager
+    async def create(self, mode: Mode, identity: str) -> AsyncGenerator[VirtualOutput]:  # noqa: ARG002 - none can be made
+        """Refuse."""
+        await trio.lowlevel.checkpoint()
+        raise self._problem
+        yield  # what makes this a generator
+
+    async def change_mode(self, output: VirtualOutput, mode: Mode) -> VirtualOutput:  # noqa: ARG002 - it made none
+        """Refuse."""
+        await trio.lowlevel.checkpoint()
+        raise self._problem
 
 
 class FollowingBackend:

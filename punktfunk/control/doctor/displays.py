@@ -60,7 +60,7 @@ def no_compositor(error: PunktfunkError) -> Finding:
         "compositor",
         Status.MISSING,
         str(error),
-        "serve starts, but no session gets a picture.",
+        "No client gets a picture.",
         error.hint or 'Set display = "auto".',
         vital=True,
     )

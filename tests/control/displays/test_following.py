@@ -8,7 +8,7 @@ import trio
 
 from punktfunk.control.displays.base import Capabilities, VirtualOutput
 from punktfunk.control.displays.choice import choose_backend, walk_backends
-from punktfunk.control.displays.following import FollowingBackend
+from punktfunk.control.displays.following import AbsentBackend, FollowingBackend
 from punktfunk.errors import EnvironmentProblem
 from punktfunk.plan import Mode, TestcardSource
 
@@ -70,6 +70,26 @@ async def test_backends_are_asked_again_and_not_made_again(tmp_path, monkeypatch
         assert output.notes == ()
     assert reason.startswith("no desktop of this user runs (")
     assert reason.endswith("the test card needs no compositor")
+
+
+async def test_a_host_may_wait_for_its_desktop(tmp_path):
+    environment = {"XDG_RUNTIME_DIR": str(tmp_path), "PATH": str(tmp_path)}
+    for setting in ("attach", "kwin"):
+        backend, reason = await choose_backend(setting, tmp_path, environment=environment, may_wait=True)
+        assert reason.startswith(f"not there yet: display {setting}: no ")
+        found = await backend.probe()
+        assert (found.available, bool(found.hint)) == (False, True)
+        with pytest.raises(EnvironmentProblem, match=f"display {setting}: no "):
+            async with backend.create(MODE, "client"):
+                pass
+    with pytest.raises(EnvironmentProblem, match="not installed"):  # nobody will log into that one
+        await choose_backend("sway", tmp_path, environment=environment, may_wait=True)
+    absent = AbsentBackend("kwin", EnvironmentProblem("gone"))
+    with pytest.raises(EnvironmentProblem, match="gone"):
+        async with absent.create(MODE, "client"):
+            pass
+    with pytest.raises(EnvironmentProblem, match="gone"):
+        await absent.change_mode(VirtualOutput("x", MODE, TestcardSource(MODE), "kwin"), MODE)
 
 
 async def test_a_desktop_that_runs_is_named_and_those_that_do_not_are_not(tmp_path):
