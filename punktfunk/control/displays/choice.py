@@ -119,7 +119,11 @@ async def choose_backend(
     except EnvironmentProblem as problem:
         if not (may_wait and joins):
             raise
-        backend, reason = AbsentBackend(setting, problem), f"not there yet: {problem}"
+        why = str(problem).removeprefix(f"display {setting}: ")
+        backend, reason = (
+            AbsentBackend(setting, problem),
+            f"not there yet: {why}; clients are refused until it is",
+        )
     if joins:
         backend = FollowingBackend(backend, choose)
     return LimitedBackend(backend, options.limit), reason
