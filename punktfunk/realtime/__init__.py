@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from punktfunk.realtime.sound_maker import SoundMaker as SoundMaker
     from punktfunk.realtime.sound_node import NodeState as NodeState
     from punktfunk.realtime.sound_node import SoundNode as SoundNode
+    from punktfunk.realtime.sound_probe import probe_sound as probe_sound
     from punktfunk.realtime.thread import Placement as Placement
     from punktfunk.realtime.thread import prefer as prefer
     from punktfunk.realtime.thread import prepare_process as prepare_process
@@ -183,6 +184,7 @@ __all__ = [
     "prefer",
     "prepare_process",
     "probe_encoders",
+    "probe_sound",
     "promote",
     "read_recording",
     "reads_for",
@@ -204,6 +206,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "probe_sound": "sound_probe",
     "forget_node": "pulse.visit",
     "change_pulse_default": "pulse.defaults",
     "settle_source": "capture.prepare",

@@ -25,6 +25,7 @@ from punktfunk.control.doctor.picture import (
     sway_version,
 )
 from punktfunk.control.doctor.session import examine_session
+from punktfunk.control.doctor.sound import sound_findings
 from punktfunk.errors import PunktfunkError
 
 
@@ -42,6 +43,7 @@ def examine(settings: Settings, progress: Callable[[str], None] = lambda _check:
     findings += examine_gpu(reports)
     findings += encoder_findings(reports)
     findings.append(examine_audio(settings.audio))
+    findings += sound_findings(settings, realtime.probe_sound)
     progress("network")
     base = settings.port if settings.gamestream else None
     native_port = settings.native_port if settings.native else None
