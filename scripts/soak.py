@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import which
@@ -137,9 +137,9 @@ def count_nodes(environment: dict[str, str]) -> int:
     return done.stdout.count('"type": "PipeWire:Interface:Node"')
 
 
-def one_client(host: Host, number: int) -> str:
+def one_client(host: Host, number: int, modes: Sequence[str]) -> str:
     """Stream a little; return how it ended."""
-    words = ("--mode", MODES[number % len(MODES)], "--launch", "Scroll", "--bitrate", "8")
+    words = ("--mode", modes[number % len(modes)], "--launch", "Scroll", "--bitrate", "8")
     if number % 5 == 4:  # it vanishes, and its device comes back to what it left
         with Connecting(host.folder / "client", host, *words) as client:
             host.lines.wait_for("inhibit", 30)
@@ -150,14 +150,14 @@ def one_client(host: Host, number: int) -> str:
     return "left"
 
 
-def soak(kind: str, minutes: float) -> dict[str, Any]:
+def soak(kind: str, minutes: float, modes: Sequence[str]) -> dict[str, Any]:
     """Run clients for so long; return every reading and what grew."""
     readings: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory(prefix="pf-soak-") as named, serving(kind, Path(named)) as host:
         ends, number = time.monotonic() + minutes * 60, 0
         while time.monotonic() < ends or number < WARM_CYCLES + 6:
             try:
-                how = one_client(host, number)
+                how = one_client(host, number, modes)
             except AssertionError:
                 print(*host.lines.seen[-15:], sep="\n", file=sys.stderr)
                 print((host.state / "app.log").read_text()[-1000:], file=sys.stderr)
@@ -201,9 +201,10 @@ def main() -> int:
     )
     parser.add_argument("--minutes", type=float, default=30.0, help="for each desktop (30)")
     parser.add_argument("--on", default="sway,gnome", help="sway, gnome, or both with a comma between")
+    parser.add_argument("--modes", default=",".join(MODES), help=f"what clients ask for ({','.join(MODES)})")
     parser.add_argument("--json", type=Path, help="file for every reading")
     asked = parser.parse_args()
-    results = [soak(kind, asked.minutes) for kind in asked.on.split(",")]
+    results = [soak(kind, asked.minutes, asked.modes.split(",")) for kind in asked.on.split(",")]
     if asked.json:
         asked.json.write_text(json.dumps(results, indent=1))
     for result in results:
