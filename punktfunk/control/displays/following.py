@@ -57,6 +57,16 @@ class FollowingBackend:
         """The backend of the newest display, or of the next one as far as is known."""
         return self._latest.name
 
+    @property
+    def sends_pointer(self) -> bool:
+        """Tell whether the pictures come without the pointer, which is told apart."""
+        return bool(getattr(self._latest, "sends_pointer", False))
+
+    @property
+    def bit_depth(self) -> int:
+        """Bits per colour of its displays."""
+        return int(getattr(self._latest, "bit_depth", 8))
+
     async def probe(self) -> Capabilities:
         """Ask the backend that is used at present."""
         return await self._latest.probe()

@@ -51,6 +51,9 @@ async def test_a_login_while_the_host_runs_is_followed():
         async with backend.create(MODE, "second") as second, backend.create(MODE, "third") as third:
             assert second.notes == ("kwin from now on (KWin runs)", "its own")
             assert (third.notes, backend.name) == (("its own",), "kwin")
+            assert (backend.sends_pointer, backend.bit_depth) == (False, 8)
+            desktop.sends_pointer, desktop.bit_depth = True, 10
+            assert (backend.sends_pointer, backend.bit_depth) == (True, 10)
             assert (await backend.probe()).reason == "kwin runs"
             await backend.change_mode(first, Mode(2, 2, 1000))
             assert (private.changed, desktop.changed) == ([Mode(2, 2, 1000)], [])
