@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from punktfunk.control.doctor.finding import Finding, Run, Status, read_text
+from punktfunk.control.doctor.gpu_drivers import encoding_advice, libavcodec_major
 from punktfunk.plan import Codec
 
 GPU_VENDORS = {"0x10de": "NVIDIA", "0x1002": "AMD", "0x8086": "Intel", "0x1af4": "virtio", "0x1234": "QEMU"}
@@ -82,7 +83,7 @@ def _encoder_finding(report: EncoderReport) -> Finding:
             Status.DEGRADED,
             found,
             "The CPU encodes: expect 720p60 on two cores, 1080p60 on four or more.",
-            "A GPU whose driver FFmpeg knows (NVENC, VAAPI, QSV, AMF) makes it faster.",
+            "A GPU that encodes makes it faster; the line GPU says what yours needs.",
         )
     setting = f"software_{report.codec.value}"
     return Finding(
@@ -107,7 +108,8 @@ def examine_gpu(reports: Sequence[EncoderReport], root: Path = Path("/")) -> lis
     closed = [node.name for node in nodes if not os.access(root / "dev/dri" / node.name, os.R_OK | os.W_OK)]
     hardware = sorted({report.encoder_name or "" for report in reports if report.hardware})
     found = "; ".join(gpus) if gpus else "no GPU with a render node"
-    what = f"{found}. Captures: none, frames pass through shared memory. Encodes: "
+    # PyAV makes no frame of a DMA-BUF (av/video/frame.pyi of 18.1 has from_dlpack for CUDA memory alone).
+    what = f"{found}. Pictures pass through shared memory: PyAV takes no DMA-BUFs. Encodes: "
     if hardware:
         return [Finding("GPU", Status.OK, what + ", ".join(hardware))]
     finding = Finding(
@@ -115,6 +117,7 @@ def examine_gpu(reports: Sequence[EncoderReport], root: Path = Path("/")) -> lis
         Status.DEGRADED,
         what + "none, the CPU does",
         "Encoding takes CPU time that a game may want.",
+        " ".join(_advice(nodes)),
     )
     if closed:
         return [
@@ -129,8 +132,21 @@ def examine_gpu(reports: Sequence[EncoderReport], root: Path = Path("/")) -> lis
     return [finding]
 
 
+def _advice(nodes: Sequence[Path]) -> list[str]:
+    """Say what makes the GPU of each vendor encode."""
+    from av import __version__ as pyav
+
+    vendors = dict.fromkeys(GPU_VENDORS.get(_vendor(node), "") for node in nodes)
+    advices = [encoding_advice(vendor, pyav, libavcodec_major()) for vendor in vendors]
+    return [f"For {vendor}, {advice}." for vendor, advice in zip(vendors, advices, strict=True) if advice]
+
+
+def _vendor(node: Path) -> str:
+    return read_text(node / "device/vendor") or ""
+
+
 def _describe(node: Path) -> str:
-    vendor = read_text(node / "device/vendor") or ""
+    vendor = _vendor(node)
     driver = (node / "device/driver").resolve().name if (node / "device/driver").exists() else "no driver"
     return f"{node.name} {GPU_VENDORS.get(vendor, vendor or 'unknown')} ({driver})"
 
@@ -150,5 +166,5 @@ def examine_audio(source: str) -> Finding:
             "Streams are silent.",
             "Install the PyAV wheel: pip install --force-reinstall --only-binary av av",
         )
-    heard = {"auto": "a tone with the test card, silence with a desktop"}.get(source, source)
+    heard = {"auto": "a tone with the test card, a desktop's own sound"}.get(source, source)
     return Finding("audio", Status.OK, f"Opus by libopus; source: {heard}")

@@ -20,6 +20,7 @@ from punktfunk.realtime.thread import keeping_policies
 from punktfunk.wire.annexb import contains_idr, normalise_access_unit
 from punktfunk.wire.obu import normalise_temporal_unit
 
+UPLOADING_PYAV: Final = 18
 MAX_WITHHELD_COUNT: Final = 8
 """An encoder that swallows so many pictures in a row has a delay that no session can use."""
 
@@ -54,7 +55,7 @@ class LavcEncoder:
         frame = picture.frame
         # Counted, not timed: each frame gets an equal share of the rate, however long the one before stood.
         frame.pts = self._count
-        frame.time_base = self._context.time_base
+        frame.time_base = Fraction(1000, self._settings.rate_millihertz)
         frame.pict_type = PictureType.I if key else PictureType.NONE
         self._count += 1
         try:
@@ -109,9 +110,7 @@ def _open(settings: EncoderSettings) -> Any:
     rate = Fraction(settings.rate_millihertz, 1000)
     try:
         if chosen.device_type is not None:
-            from av.codec.hwaccel import HWAccel
-
-            arguments["hwaccel"] = HWAccel(chosen.device_type)
+            arguments["hwaccel"] = _device(chosen.name, chosen.device_type)
         with keeping_policies():
             context = av.CodecContext.create(chosen.name, "w", **arguments)
             context.width = settings.width_px
@@ -122,13 +121,22 @@ def _open(settings: EncoderSettings) -> Any:
             context.bit_rate = settings.bitrate_bps
             context.options = settings.options
             context.open()
-    except ImportError as error:
-        raise EnvironmentProblem(
-            f"{chosen.name} needs a newer PyAV than {av.__version__}", hint="PyAV 18 can upload frames."
-        ) from error
     except (av.error.FFmpegError, ValueError, TypeError, NotImplementedError, RuntimeError) as error:
         raise EnvironmentProblem(_refusal(chosen.name, error)) from error
     return context
+
+
+def _device(name: str, device_type: str) -> Any:
+    """Name the device that frames are uploaded to. PyAV hands them over since 18."""
+    av.Codec(name, "w")  # a build without the encoder is told as that
+    if int(av.__version__.partition(".")[0]) < UPLOADING_PYAV:
+        raise EnvironmentProblem(
+            f"{name} is in this FFmpeg, but PyAV {av.__version__} cannot hand it pictures",
+            hint=f"PyAV {UPLOADING_PYAV} can; it is built against FFmpeg 8.",
+        )
+    from av.codec.hwaccel import HWAccel
+
+    return HWAccel(device_type)
 
 
 def _refusal(name: str, error: Exception) -> str:

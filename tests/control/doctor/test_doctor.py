@@ -83,7 +83,7 @@ def test_gpus_are_named_with_what_they_do(tmp_path):
     gpu(tmp_path)
     (finding,) = examine_gpu([report(name="h264_vaapi", hardware=True)], tmp_path)
     assert finding.status is Status.OK
-    assert finding.found.startswith("renderD128 Intel (i915). Captures: none")
+    assert finding.found.startswith("renderD128 Intel (i915). Pictures pass through shared memory")
     assert finding.found.endswith("Encodes: h264_vaapi")
 
 
