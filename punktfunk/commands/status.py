@@ -21,6 +21,7 @@ def describe(answer: Mapping[str, Any]) -> list[str]:
     head = f"{answer['name']}: punktfunk {answer['version']}, process {answer['pid']}"
     lines = [f"{head}, display {answer['display'] or 'none yet'}, {ready}"]
     lines += _parts(answer.get("session"))
+    lines += [_sound(node) for node in answer.get("sound", [])]
     alone = len(lines)
     for run in answer["gamestream"]:
         shown = f"shown to {run['client']}" if run["client"] else f"waits for {run['owner']} to come back"
@@ -45,6 +46,18 @@ def _parts(session: Mapping[str, Any] | None) -> list[str]:
         why = f" ({last}{part['why']})" if part["why"] else ""
         lines.append(f"  {part['part']}: {part['program']} {', '.join(words)}{why}")
     return lines
+
+
+def _sound(node: Mapping[str, Any]) -> str:
+    """Say of a sink or microphone of ours whether it is there, and how old its sound is when it leaves."""
+    head = f"sound: {node['description']}"
+    if not node["node_generation"]:
+        return f"{head}: no sound server"
+    if node["role"] != "sink":
+        return f"{head}: {node['node_short']} samples came too late"
+    return (
+        f"{head}: leaves {node['delay_us'] / 1000:.1f} ms after it is played, {node['filled']} packets silent"
+    )
 
 
 def _session(session: Mapping[str, Any]) -> str:

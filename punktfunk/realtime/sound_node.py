@@ -83,6 +83,7 @@ class SoundNode:
         self._failures = Failures(failures_fd)
         self._worker = Worker("pf-node", self._run, self._failures, self._ring_bell)
         self._state = NodeState()
+        self._live: LiveSound | None = None
         self._stopped = False
         self.is_started = False
 
@@ -125,11 +126,18 @@ class SoundNode:
         """Read the sound of a sink in packets; for one thread."""
         from punktfunk.realtime.capture.live import LiveSound
 
-        return LiveSound(self.ring, bits)
+        self._live = LiveSound(self.ring, bits)
+        return self._live
 
     def counters(self) -> dict[str, int]:
-        """Count samples that nobody took in time, samples that were missing, and how often it was made."""
+        """Count samples that nobody took in time, samples that were missing, and how often it was made.
+
+        ``delay_us`` is how old a packet's first sample is when the packet is made; ``filled`` are packets
+        with silence for samples that did not come.
+        """
         return {
+            "delay_us": self._live.delay_ns() // 1000 if self._live is not None else 0,
+            "filled": self._live.filled_count if self._live is not None else 0,
             "node_dropped": self.ring.dropped_count,
             "node_short": self._visit.short_count if self._visit is not None else 0,
             "node_generation": self._state.generation,

@@ -71,7 +71,13 @@ def test_a_node_is_made_again_when_its_server_comes_back(quick, monkeypatch):
     node = SoundNode(PLAN, make_visit=Visits("refuse", "refuse", "refuse"))
     node.start()
     assert NodeState(SoundServerKind.PIPEWIRE, 1) in states(node, 1) + states(node, 1)
-    assert node.counters() == {"node_dropped": 0, "node_short": 3, "node_generation": 1}
+    assert node.counters() == {
+        "delay_us": 0,
+        "filled": 0,
+        "node_dropped": 0,
+        "node_short": 3,
+        "node_generation": 1,
+    }
     node.stop(JOIN_NS)
     node.stop(JOIN_NS)
     again = SoundNode(PLAN, make_visit=Visits("go", "go"))

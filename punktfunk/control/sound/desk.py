@@ -66,7 +66,12 @@ class SoundDesk:
     def status(self) -> list[dict[str, Any]]:
         """Describe every node in values that JSON knows."""
         return [
-            {"node": name, "role": node.plan.role.value, **node.counters()}
+            {
+                "node": name,
+                "role": node.plan.role.value,
+                "description": node.plan.description,
+                **node.counters(),
+            }
             for name, node in self._nodes.items()
         ]
 

@@ -104,7 +104,8 @@ async def test_a_sink_is_made_the_default_each_time_and_told_once(tmp_path):
         for state in (gone, gone, THERE, gone, NodeState(SoundServerKind.PIPEWIRE, 2)):
             node.becomes(state)
             await settle()
-        assert world.desk.status() == [{"node": node.plan.name, "role": "sink", "node_generation": 2}]
+        ((status),) = world.desk.status()
+        assert (status["node"], status["role"], status["node_generation"]) == (node.plan.name, "sink", 2)
     silent = "sound: no sound server listens; the stream is silent meanwhile. Start one."
     playing = "sound: programs play into “punktfunk: stream to Anna's Laptop” (PipeWire)"
     assert world.said == [silent, playing, silent, playing]
