@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -256,17 +257,29 @@ class HyprlandDouble:
             await ipc.run(command)
 
 
+def install(folder: Path) -> Path:
+    """Put it into a folder as the program Hyprland; return the folder."""
+    program = folder / "Hyprland"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -B "{Path(__file__).resolve()}" "$@"\n')
+    program.chmod(0o755)
+    return folder
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?", default=os.environ.get("XDG_RUNTIME_DIR"))
     parser.add_argument("--dialect", default="hyprlang")
     parser.add_argument("--sway", default="")
     parser.add_argument("--wayland", default="wayland-1")
+    parser.add_argument("--config", help="started as Hyprland itself: no monitors, configured in Lua")
     words = parser.parse_args()
+    if words.config and os.environ.get("PUNKTFUNK_DOUBLE") == "no-gpu":
+        sys.exit("CRITICAL: CBackend::create() failed!")
+    dialect = "lua" if words.config else words.dialect
     double = HyprlandDouble(
-        words.folder, words.dialect, own_names=bool(words.sway), sway=words.sway, wayland=words.wayland
+        Path(words.folder), dialect, own_names=bool(words.sway), sway=words.sway, wayland=words.wayland
     )
-    if words.sway:
+    if words.sway or words.config:
         double.monitors.clear()
     trio.run(double.run)
 

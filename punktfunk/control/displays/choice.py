@@ -26,6 +26,7 @@ BACKENDS: Final[dict[str, str]] = {
     "sway-attached": "punktfunk.control.displays.attached:AttachedSway",
     "sway": "punktfunk.control.displays.spawned:SpawnedSway",
     "hyprland": "punktfunk.control.displays.hyprland.attached:AttachedHyprland",
+    "hyprland-own": "punktfunk.control.displays.hyprland.spawned:SpawnedHyprland",
     "kwin": "punktfunk.control.displays.kwin.backend:KWinDisplays",
     "gnome": "punktfunk.control.displays.mutter.backend:Gnome",
     "gamescope-attached": "punktfunk.control.displays.gamescope.attached:AttachedGamescope",
@@ -52,7 +53,7 @@ LOG_IN: Final = 'Log into a desktop, or set display = "sway" for a private sessi
 
 def settings_known() -> tuple[str, ...]:
     """List the values that the ``display`` setting may have here."""
-    return ("auto", "attach", *(name for name in BACKENDS if not name.endswith("-attached")))
+    return ("auto", "attach", *(name for name in BACKENDS if not name.endswith(("-attached", "-own"))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,11 @@ async def walk_backends(
         raise ConfigError(f"display = {setting!r}", hint=f"Choose one of {', '.join(settings_known())}.")
     options = options or DisplayOptions()
     environment = os.environ if environment is None else environment
-    walked = {"auto": (*DESKTOPS, *PRIVATE, *LAST), "attach": DESKTOPS}.get(setting, (setting,))
+    walked = {
+        "auto": (*DESKTOPS, *PRIVATE, *LAST),
+        "attach": DESKTOPS,
+        "hyprland": ("hyprland", "hyprland-own"),
+    }.get(setting, (setting,))
     refused: list[tuple[str, Capabilities]] = []
     for name in walked:
         if name not in made:

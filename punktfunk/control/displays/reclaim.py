@@ -22,6 +22,7 @@ UNDOING: Final[dict[str, str]] = {
     "output": "punktfunk.control.displays.attached:take_away",
     "gnome-monitors": "punktfunk.control.displays.mutter.desktop:put_back",
     "hyprland": "punktfunk.control.displays.hyprland.layout:take_away",
+    "hyprland-own": "punktfunk.control.displays.hyprland.spawned:end_own",
 }
 """Who undoes an entry of each kind: ``async (journal, entry) -> sentence``. It removes the entry once nothing
 is left to undo, raises nothing, and comes to an end on its own."""

@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 Report = Callable[[str], None]
 
 
-BARE = {SpawnedSway.name, "wlroots", "gamescope", "session-sway", "session-gamescope"}
+BARE = {SpawnedSway.name, "wlroots", "hyprland-own", "gamescope", "session-sway", "session-gamescope"}
 """Backends whose desktop is empty until somebody starts a program; a gamescope gives no picture before."""
 
 

@@ -184,6 +184,15 @@ class AttachedHyprland:
             return known
         return known | {name: value for name, value in asked.items() if value}
 
+    def owns(self, output: VirtualOutput) -> bool:
+        """Tell whether an output is in the Hyprland that this one is attached to."""
+        source, instance = output.source, self._instance
+        return (
+            isinstance(source, WaylandSource)
+            and instance is not None
+            and source.socket_path == instance.wayland_path
+        )
+
     async def change_mode(self, output: VirtualOutput, mode: Mode) -> VirtualOutput:
         """Give the output another mode; its windows stay."""
         if self._instance is None or not isinstance(output.source, WaylandSource):
