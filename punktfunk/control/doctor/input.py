@@ -5,19 +5,25 @@ from punktfunk.control.input.eis.sender import import_libei
 from punktfunk.control.pads.access import REMEDY, UHID, UINPUT, Access, examine_node
 from punktfunk.errors import EnvironmentProblem
 
-_EIS = frozenset({"gnome", "gamescope", "gamescope-attached", "portal"})
-_OWN = {"kwin": "KWin's fake input"}
-_NONE = frozenset({"testcard"})
+_WLR = "wlr's virtual pointer and keyboard"
+_FIRST = {
+    **dict.fromkeys(("gnome", "gamescope", "gamescope-attached"), ("eis", "EIS, or the desktop's own calls")),
+    "kwin": ("compositor", "KWin's fake input"),
+    **dict.fromkeys(("attach", "sway", "sway-attached", "session-sway", "wlroots"), ("compositor", _WLR)),
+    **dict.fromkeys(("hyprland", "hyprland-own"), ("compositor", _WLR)),
+}
+"""By backend: the kind of its first way, and what that is. Others have what their desktop gives."""
 
 
 def input_finding(backend: str, setting: str, uinput: Access | None = None) -> Finding:
     """Say which way input takes into a display of this backend; each session says which one it got."""
     uinput = uinput or examine_node(UINPUT)
-    if backend in _NONE:
+    if backend == "testcard":
         return Finding("input", Status.OK, "none needed: the test card takes none")
-    first = eis_title(backend) if backend in _EIS else _OWN.get(backend, "wlr's virtual pointer and keyboard")
-    kind = "eis" if backend in _EIS else "compositor"
+    kind, first = _FIRST.get(backend, (setting, "what the desktop gives"))
     order = [title for title, of in ((first, kind), ("uinput", "uinput")) if setting in ("auto", of)]
+    if setting == "uinput":
+        order = ["uinput"]
     if not order:
         return Finding(
             "input",
