@@ -7,12 +7,12 @@ from punktfunk.errors import EnvironmentProblem
 
 _WLR = "wlr's virtual pointer and keyboard"
 _FIRST = {
-    **dict.fromkeys(("gnome", "gamescope", "gamescope-attached"), ("eis", "EIS, or the desktop's own calls")),
+    **dict.fromkeys(("gnome", "gamescope", "gamescope-attached", "portal"), ("eis", "")),
     "kwin": ("compositor", "KWin's fake input"),
     **dict.fromkeys(("attach", "sway", "sway-attached", "session-sway", "wlroots"), ("compositor", _WLR)),
     **dict.fromkeys(("hyprland", "hyprland-own"), ("compositor", _WLR)),
 }
-"""By backend: the kind of its first way, and what that is. Others have what their desktop gives."""
+"""By backend: the kind of its first way, and what that is, empty for EIS. Others have what their desktop gives."""
 
 
 def input_finding(backend: str, setting: str, uinput: Access | None = None) -> Finding:
@@ -21,6 +21,7 @@ def input_finding(backend: str, setting: str, uinput: Access | None = None) -> F
     if backend == "testcard":
         return Finding("input", Status.OK, "none needed: the test card takes none")
     kind, first = _FIRST.get(backend, (setting, "what the desktop gives"))
+    first = first or eis_title(backend)
     order = [title for title, of in ((first, kind), ("uinput", "uinput")) if setting in ("auto", of)]
     if setting == "uinput":
         order = ["uinput"]

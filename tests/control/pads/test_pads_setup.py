@@ -86,11 +86,8 @@ def test_what_doctor_says_of_input(monkeypatch):
     monkeypatch.setattr("punktfunk.control.doctor.input.import_libei", missing)
     assert "GNOME's own calls (libei.so.1 is not installed)" in input_finding("gnome", "auto", GOOD).found
     monkeypatch.setattr("punktfunk.control.doctor.input.import_libei", lambda: None)
-    assert (
-        input_finding("gnome", "auto", GOOD).found
-        == "by EIS, or the desktop's own calls, else by uinput (input = auto)"
-    )
-    assert input_finding("portal", "eis", BAD).found == "by what the desktop gives (input = eis)"
+    assert input_finding("gnome", "auto", GOOD).found == "by EIS, else by uinput (input = auto)"
+    assert input_finding("mirror", "eis", BAD).found == "by what the desktop gives (input = eis)"
     assert "KWin" in input_finding("kwin", "compositor", BAD).found
     assert "not loaded" in input_finding("sway", "auto", BAD).found
     assert input_finding("sway", "eis", GOOD).status is Status.MISSING
