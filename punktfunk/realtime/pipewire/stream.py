@@ -139,6 +139,8 @@ class Stream:
         """Take the node away. Harmless when done before."""
         pointer, self._pointer = self._pointer, ffi.NULL
         if pointer != ffi.NULL:
+            # Nobody is asked any more what to do about a state that we ourselves end.
+            self._handlers = Handlers(removed=self._handlers.removed)
             library().pw_stream_destroy(pointer)
         self._kept.clear()
 
