@@ -12,7 +12,7 @@ _FIRST = {
     **dict.fromkeys(("attach", "sway", "sway-attached", "session-sway", "wlroots"), ("compositor", _WLR)),
     **dict.fromkeys(("hyprland", "hyprland-own"), ("compositor", _WLR)),
 }
-"""By backend: the kind of its first way, and what that is, empty for EIS. Others have what their desktop gives."""
+"""By backend: kind and name of its first way; no name is EIS. Others have what their desktop gives."""
 
 
 def input_finding(backend: str, setting: str, uinput: Access | None = None) -> Finding:
