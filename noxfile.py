@@ -85,6 +85,35 @@ def vm(session: nox.Session) -> None:
     session.run("scripts/vm_run", *session.posargs, external=True)
 
 
+ENCODERS = ("libx264", "libx265", "libsvtav1", "h264_vaapi", "hevc_vaapi", "av1_vaapi", "h264_vulkan")
+DISTRO_AV_TESTS = (
+    *("tests/realtime/encode", "tests/realtime/decode", "tests/realtime/capture/test_converter.py"),
+    *("tests/realtime/test_pipeline.py", "tests/realtime/test_audio_link.py"),
+    *("tests/realtime/test_sound_maker.py", "tests/control/doctor"),
+)
+PYAV_FOR_LIBAVCODEC = {59: "12.3.0", 60: "13.1.0", 61: "16.1.0", 62: "18.1.0"}
+"""The newest PyAV that builds against FFmpeg 5, 6, 7 and 8."""
+
+
+@nox.session(default=False)
+def distro_av(session: nox.Session) -> None:
+    """Build PyAV against the distribution's FFmpeg, ten minutes, and test encoders and decoders with it.
+
+    Needs a compiler, pkg-config and FFmpeg's development packages: `punktfunk doctor` names them for its own
+    purposes; on Debian gcc python3-dev pkg-config and lib{avformat,avcodec,avdevice,avutil,avfilter,swscale,
+    swresample}-dev.
+    """
+    answer = session.run("pkg-config", "--modversion", "libavcodec", external=True, silent=True)
+    major = int(str(answer).partition(".")[0])
+    if major not in PYAV_FOR_LIBAVCODEC:
+        session.error(f"no PyAV is known to build against libavcodec {major}")
+    wanted = f"av=={PYAV_FOR_LIBAVCODEC[major]}"
+    session.install("--no-binary", "av", wanted)
+    session.install(".[test,peers]", wanted)
+    session.run("python", "-m", "punktfunk.realtime.encode.trial", *ENCODERS)
+    session.run("pytest", *DISTRO_AV_TESTS, *session.posargs)
+
+
 @nox.session(default=False)
 def kernels_checked(session: nox.Session) -> None:
     """Kernel tests with Numba's bounds checks compiled in."""
