@@ -66,6 +66,15 @@ def test_a_wrong_type_is_not_converted(file):
     ]
 
 
+def test_a_number_may_be_whole_and_has_its_range(file):
+    file.write_text("display_scale = 2\n")
+    assert load_settings(environ={}, file=file).settings.display_scale == 2.0
+    assert complaints(file, 'display_scale = "2"\ndisplay_limit = 0\n') == [
+        f'{file}: display_scale = "2"; allowed: a number from 0.5 to 4',
+        f"{file}: display_limit = 0; allowed: a whole number from 1 to 16",
+    ]
+
+
 def test_every_mistake_is_told_at_once_with_its_own_source(file):
     lines = complaints(
         file,

@@ -1,6 +1,8 @@
 """One display too many is refused, and says for whom the others are."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from punktfunk.control.displays.base import Region, refresh_note
 from punktfunk.control.displays.limit import LimitedBackend
@@ -36,6 +38,26 @@ def test_an_output_lies_beside_the_outermost(position, corner):
         others = [Region(0, 20, 100, 200), Region(100, 0, 200, 100)]
     assert beside(position, others, 120, 80) == corner
     assert beside(position, [], 120, 80) == (0, 0)
+
+
+REGIONS = st.builds(
+    Region, st.integers(-5000, 5000), st.integers(-5000, 5000), st.integers(1, 4000), st.integers(1, 4000)
+)
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from(["right", "left", "above", "below"]),
+    st.lists(REGIONS, min_size=1, max_size=5),
+    st.integers(1, 8000),
+    st.integers(1, 8000),
+)
+def test_an_output_lies_over_none(position, others, width, height):
+    x, y = beside(position, others, width, height)
+    for other in others:
+        apart_x = x >= other.x + other.width or x + width <= other.x
+        apart_y = y >= other.y + other.height or y + height <= other.y
+        assert apart_x or apart_y
 
 
 def test_only_a_refresh_that_was_not_had_is_told():
