@@ -84,8 +84,10 @@ def test_every_mistake_is_told_at_once_with_its_own_source(file):
     )
     assert set(lines) == {
         f"{file}: bind[0] = \"here\" ('here' does not appear to be an IPv4 or IPv6 address); allowed: text",
-        f'{file}: display = "windows"; allowed: one of "auto", "attach", "sway", "wlroots", "gnome", "kwin", '
-        '"hyprland", "gamescope", "mirror", "portal", "testcard"',
+        (
+            f'{file}: display = "windows"; allowed: one of "auto", "attach", "sway", "wlroots", "gnome", "kwin", '
+            '"hyprland", "gamescope", "mirror", "portal", "testcard"'
+        ),
         'environment PUNKTFUNK_PACING: pacing = "fast"; allowed: one of "frame", "burst"',
         "flag --realtime-cpu: realtime_cpu = -1; allowed: a whole number from 0 to 4095",
         f"{file}: apps[0].name is missing: text of 1 to 128 characters",
