@@ -65,8 +65,9 @@ _ENDINGS: Final[Mapping[int, _Ending]] = {
         "On the host run punktfunk clients pending and approve it; or pair with a PIN.",
     ),
     CloseCode.SUPERSEDED: _Ending(
-        "a newer connection of this device took the place of this one",
-        "Only one punktfunk connect of a device can wait at a time: close the others.",
+        "a newer connection took the place of this one",
+        "One punktfunk connect of a device can stream or wait at a time; and some hosts show one client at a "
+        "time, the newest.",
     ),
     CloseCode.WIRE_VERSION: _Ending(
         "{host} speaks another version of the protocol", "Update punktfunk on the older of both machines."
