@@ -79,6 +79,7 @@ class _Plug:
         self.device: PadDevice | None = None
         self.broken = False
         self.scope = trio.CancelScope()
+        self.made = trio.Event()
         self.gone = trio.Event()
         self.motors: dict[type, PadWish] = {}
 
@@ -95,6 +96,7 @@ class PadHub:
         self._plugs: dict[int, _Plug] = {}
         self._going: dict[int, _Plug] = {}
         self._complained = False
+        self._last: _Plug | None = None
         self.on_slots: Callable[[int], None] = _ignore
 
     @property
@@ -151,7 +153,11 @@ class PadHub:
             self._means.report(f"pads: all {PAD_COUNT} player slots are in use")
             return False
         plug = self._plugs[event.pad] = _Plug(event.pad, slot, model, event)
-        self._nursery.start_soon(self._own, plug, self._going.get(event.pad))
+        # One after the other: games number pads in the order in which they come.
+        waits = [self._last.made] if self._last is not None else []
+        waits += [before.gone] if (before := self._going.get(event.pad)) is not None else []
+        self._last = plug
+        self._nursery.start_soon(self._own, plug, waits)
         self.on_slots(self.slot_mask)
         return True
 
@@ -175,16 +181,17 @@ class PadHub:
         self.on_slots(self.slot_mask)
         return True
 
-    async def _own(self, plug: _Plug, before: _Plug | None) -> None:
-        """Hold the device of a pad until it is unplugged; it takes another's place when that is gone."""
+    async def _own(self, plug: _Plug, waits: list[trio.Event]) -> None:
+        """Hold the device of a pad until it is unplugged, when its turn has come."""
         place = PadPlace(plug.slot, self._owner, plug.pad)
         try:
             with plug.scope:
-                if before is not None:
-                    await before.gone.wait()
+                for event in waits:
+                    await event.wait()
                 async with self._means.open_pad(
                     plug.model, place, plug.view, lambda wish: self._wish(plug, wish)
                 ) as plug.device:
+                    plug.made.set()
                     self._means.report(f"pads: {TITLES[plug.model]} for player {plug.slot + 1}")
                     plug.show()
                     self._ask_for_motion(plug)
@@ -196,6 +203,7 @@ class PadHub:
             self._means.report(f"pads: {problem}; {getattr(problem, 'hint', '') or REMEDY}")
         finally:
             plug.device = None
+            plug.made.set()
             self._silence(plug)
             plug.gone.set()
             if self._going.get(plug.pad) is plug:

@@ -123,6 +123,17 @@ async def test_another_model_takes_its_place_when_the_first_is_gone():
         ]
 
 
+async def test_pads_are_made_in_the_order_in_which_they_came():
+    for _ in range(10):
+        double = Double()
+        async with open_pads(double.means(), "phone", double.tell) as hub:
+            for pad in range(4):
+                hub.inject(state(pad))
+            hub.inject(state(1, mask=0))
+            await settle()
+            assert [what[2] for what in double.said if what[0] == "open"] == [0, 2, 3]
+
+
 async def test_sixteen_pads_and_no_more():
     double = Double()
     async with open_pads(double.means(), "phone", double.tell) as hub:
