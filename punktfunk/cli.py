@@ -19,6 +19,7 @@ from punktfunk.cli_lab import lab
 from punktfunk.cli_measure import add_to as add_measurements
 from punktfunk.cli_pads import pads
 from punktfunk.cli_plasma import plasma
+from punktfunk.cli_portal import portal
 from punktfunk.cli_service import service
 from punktfunk.cli_status import status
 from punktfunk.errors import Misuse, PunktfunkError
@@ -27,7 +28,7 @@ DONE, FAILED, MISUSE, INTERRUPTED = 0, 1, 2, 130
 
 _VERBS = (
     *("serve", "connect", "pair", "clients", "apps", "hosts", "status", "doctor", "config", "warm"),
-    *("service", "pads", "plasma"),
+    *("service", "pads", "plasma", "portal"),
     *("probe", "why-late", "loss", "record", "replay", "dissect", "bench", "lab", "version"),
 )
 
@@ -63,6 +64,7 @@ app.add_typer(clients, name="clients")
 app.add_typer(apps, name="apps")
 app.add_typer(config, name="config")
 app.add_typer(plasma, name="plasma")
+app.add_typer(portal, name="portal")
 app.add_typer(bench, name="bench")
 app.add_typer(lab, name="lab")
 app.add_typer(pads, name="pads")

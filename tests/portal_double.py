@@ -52,6 +52,9 @@ class PortalDouble:
         """What it was called with, in order."""
         return [member for member, _ in self.asked]
 
+    async def has_no_session(self):
+        return not self.sessions
+
     async def run(self, address, *, task_status=trio.TASK_STATUS_IGNORED):
         async with await open_dbus_connection(address, enable_fds=True) as connection:
             self.connection = connection
@@ -123,7 +126,7 @@ class PortalDouble:
                 "AvailableCursorModes": 3,
             },
             "RemoteDesktop": {"version": self.remote_version, "AvailableDeviceTypes": 7},
-        }[interface.removeprefix(PREFIX)]
+        }.get(interface.removeprefix(PREFIX), {"version": 0})
         if not values["version"]:
             await self._refuse(message)
         else:

@@ -13,6 +13,9 @@ from pipewire_session import needs_pipewire, pipewire_session, session_environme
 from portal_double import PortalDouble
 from video_node import VideoNode
 
+from punktfunk.commands.portal import ask, forget
+from punktfunk.errors import EnvironmentProblem
+
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(90), needs_pipewire]
 
 
@@ -72,3 +75,20 @@ def test_a_moonlight_core_sees_the_screen_that_was_chosen(tmp_path):
         assert double.sessions == set()
         moved = [body[2:] for member, body in double.asked if member.endswith("MotionAbsolute")]
         assert moved[-1] == (node.node_id, 640.0, 360.0)
+
+
+def test_the_dialog_can_be_answered_before_a_client_comes(tmp_path, monkeypatch, capsys):
+    with pipewire_session() as remote:
+        address = session_environment(Path(remote).parent)["DBUS_SESSION_BUS_ADDRESS"]
+        monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", address)
+        monkeypatch.setenv("PUNKTFUNK_CONFIG", str(tmp_path / "none.toml"))
+        with portal(PortalDouble(clicks=["yes", "no"]), address) as double:
+            ask(tmp_path)
+            assert "A screen of 1280x720 is shared, with keyboard and mouse." in capsys.readouterr().out
+            ask(tmp_path)
+            assert double.dialogs == 1
+            forget(tmp_path)
+            forget(tmp_path)
+            assert capsys.readouterr().out.endswith("forgotten\nnothing was kept\n")
+            with pytest.raises(EnvironmentProblem, match="did not allow it"):
+                ask(tmp_path)

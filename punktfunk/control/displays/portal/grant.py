@@ -36,7 +36,7 @@ class Grant:
     def keep(self, token: str) -> None:
         """Keep a new token; the old one is used up. Without one the user is asked again."""
         self._token = token if len(token) <= LONGEST_TOKEN else ""
-        if self._file is None:
+        if self._file is None or (not self._token and not self.token()):
             return
         try:
             self._file.save({"token": self._token})

@@ -110,10 +110,13 @@ def choose_cursor(wanted: CursorMode, available: int) -> CursorMode:
 
 
 @asynccontextmanager
-async def open_session(portal: Portal, cursor: CursorMode, grant: Grant) -> AsyncGenerator[Session]:
+async def open_session(
+    portal: Portal, cursor: CursorMode, grant: Grant, patience_s: float | None = None
+) -> AsyncGenerator[Session]:
     """Begin a session, with input if that can be had, and close it at the end of the block.
 
-    The first time the desktop asks its user. Raises EnvironmentProblem.
+    The first time the desktop asks its user, who has ``patience_s`` to answer (``DIALOG_S`` by default).
+    Raises EnvironmentProblem.
     """
     offers = await look(portal)
     path = ""
@@ -125,7 +128,7 @@ async def open_session(portal: Portal, cursor: CursorMode, grant: Grant) -> Asyn
         logger.info(
             "portal asked known=%s dialog=%r", bool(grant.token()), "it may ask which screen to share"
         )
-        agreed = await _start(portal, owner, path)
+        agreed = await _start(portal, owner, path, DIALOG_S if patience_s is None else patience_s)
         grant.keep(agreed.token)
         fd = await _open_remote(portal, path)
         try:
@@ -177,8 +180,8 @@ async def _select(
     await portal.request(SCREEN_CAST, "SelectSources", "o", path, options=sources, patience_s=ANSWER_S)
 
 
-async def _start(portal: Portal, owner: str, path: str) -> Agreed:
-    results = await portal.request(owner, "Start", "os", path, "", options={}, patience_s=DIALOG_S)
+async def _start(portal: Portal, owner: str, path: str, patience_s: float) -> Agreed:
+    results = await portal.request(owner, "Start", "os", path, "", options={}, patience_s=patience_s)
     return parse_agreed(results)
 
 
