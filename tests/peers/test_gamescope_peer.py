@@ -1,6 +1,8 @@
 """gamescope's backends against a stand-in with a real PipeWire node: to a stock Moonlight core, and by themselves."""
 
 import os
+import signal
+from dataclasses import replace
 from pathlib import Path
 
 import gamescope_double
@@ -13,7 +15,9 @@ from sway_session import Viewer, assert_nothing_left
 
 from punktfunk.control.displays.gamescope.attached import AttachedGamescope
 from punktfunk.control.displays.gamescope.spawned import SpawnedGamescope
+from punktfunk.control.displays.reclaim import reclaim
 from punktfunk.control.system.journal import Journal
+from punktfunk.control.system.processes import ProcessIdentity, find_by_token
 from punktfunk.errors import EnvironmentProblem
 from punktfunk.plan import Mode
 
@@ -70,6 +74,25 @@ async def test_a_gamescope_that_does_not_start_says_why(session, tmp_path, fault
             pass
     assert refused.value.hint
     assert_nothing_left(journal)
+
+
+@pytest.mark.trio
+async def test_a_killed_gamescope_ends_the_pictures_and_a_killed_host_leaves_none(session, tmp_path):
+    journal = Journal(tmp_path)
+    async with SpawnedGamescope(journal, environment=session).create(MODE, "client") as output:
+        token = output.environment["PUNKTFUNK_DISPLAY"]
+        (entry,) = journal.entries()[0]
+        with Viewer(output.source) as viewer:
+            await trio.to_thread.run_sync(viewer.until, lambda seen: seen.shape == (360, 640))
+            os.kill(entry.processes[0].pid, signal.SIGKILL)
+            with pytest.raises(EnvironmentProblem, match="went away"):
+                await trio.to_thread.run_sync(viewer.until, lambda _seen: False)
+        # What its first program started is still there: a host that died now leaves that behind.
+        assert find_by_token(token) != []
+        journal.write(replace(entry, owner=ProcessIdentity(2**22 + 1, 1, "gone")))
+        assert "processes of an earlier session" in (await reclaim(journal))[0]
+        assert find_by_token(token) == []
+    assert_nothing_left(journal, token)
 
 
 def test_a_moonlight_core_sees_its_pictures(session, tmp_path):

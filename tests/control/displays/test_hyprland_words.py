@@ -36,7 +36,7 @@ def test_a_name_that_is_more_than_a_name_is_refused(name):
 
 MONITOR = {"name": "DP-1", "width": 1920, "height": 1080, "refreshRate": 59.95, "disabled": False}
 JSON = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.integers() | st.text("aé{}[]\"\0,1x@", max_size=8),
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text('aé{}[]"\0,1x@', max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*MONITOR, "scale", "x", "transform", "mirrorOf", "activeWorkspace", "version", "tag", "configProvider"]), inner, max_size=6),
     max_leaves=12,
 )  # fmt: skip

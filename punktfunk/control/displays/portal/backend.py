@@ -25,7 +25,7 @@ HINT = (
     "and start punktfunk inside that desktop's session."
 )
 DIALOG_HINT = (
-    "Sit down at that desktop once: choose a screen in its dialog, and allow remote control. "
+    "Run `punktfunk portal ask` at that desktop once: choose a screen in its dialog, allow remote control. "
     "Most desktops remember it, and no later stream asks again."
 )
 NO_INPUT = "this desktop's portal takes no input; only the kernel's devices (uinput) can help"
