@@ -6,18 +6,22 @@ pads              -> ``punktfunk.control.pads``
 """
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+import trio
+
 from punktfunk.control.displays.base import VirtualOutput
-from punktfunk.control.input.base import CountingInjector, Injector
+from punktfunk.control.input.base import Injector
 from punktfunk.control.input.choice import AUTO, open_desk_input
 from punktfunk.control.input.contacts import ContactsAsMouse
 from punktfunk.control.pads.hub import PAD_EVENTS, PadHub, PadMeans, Tell, open_pads
 from punktfunk.errors import EnvironmentProblem
 from punktfunk.wire.input import NO_MODIFIERS, InputEvent, Key, Pen, Touch
 
+PRIVATE_SWAY: Final = "sway"
+"""A sway of our own has no seat, so it reads no devices."""
 LAYOUT, SCANCODE = "layout", "scancode"
 KEYBOARDS: Final = (LAYOUT, SCANCODE)
 """What a key means: ``layout`` takes the client's word for the character; ``scancode`` is the key's place on
@@ -45,13 +49,12 @@ class InputMeans:
 class SessionInput:
     """See ``Injector``: hands each event to who can make it real."""
 
-    def __init__(
-        self, desk: Injector, hub: PadHub, *, contacts: Injector | None = None, scancodes: bool = False
-    ) -> None:
+    def __init__(self, desk: Injector, hub: PadHub, *, scancodes: bool = False) -> None:
         self.injected = desk.injected
         self.unsupported = desk.unsupported
         self.pads = hub
-        self._desk, self._hub, self._contacts = desk, hub, contacts
+        self._desk, self._hub = desk, hub
+        self._contacts: Injector | None = None
         self._scancodes = scancodes
         handles = getattr(desk, "handles", None)
         self._desk_takes = frozenset((Touch, Pen)) if handles is None else handles
@@ -77,6 +80,13 @@ class SessionInput:
         self._desk.release_all()
         self._hub.release_all()
 
+    def use_contacts(self, contacts: Injector | None) -> None:
+        """Give touch and pen devices of their own, or take them away; what is down goes up first."""
+        self._mouse.release()
+        if self._contacts is not None:
+            self._contacts.release_all()
+        self._contacts = contacts
+
     def _contact(self, event: Touch | Pen) -> None:
         if self._contacts is not None:
             self._contacts.inject(event)
@@ -96,29 +106,35 @@ async def open_session_input(
     Raises EnvironmentProblem if there is no way to press keys in the output. At the end, everything held is
     released.
     """
-    async with AsyncExitStack() as stack:
-        desk = await stack.enter_async_context(open_desk_input(output, means.setting, means.report))
-        hub = await stack.enter_async_context(open_pads(means.pads, owner, tell))
-        contacts = await _open_contacts(stack, output, desk)
-        joined = SessionInput(desk, hub, contacts=contacts, scancodes=means.keyboard == SCANCODE)
-        stack.callback(joined.release_all)
-        yield joined
+    async with (
+        open_desk_input(output, means.setting, means.report) as desk,
+        open_pads(means.pads, owner, tell) as hub,
+        trio.open_nursery() as nursery,
+    ):
+        joined = SessionInput(desk, hub, scancodes=means.keyboard == SCANCODE)
+        # Beside the session: a compositor takes its time to notice devices, and nobody waits for a pen.
+        nursery.start_soon(_hold_contacts, joined, output, desk)
+        try:
+            yield joined
+        finally:
+            joined.release_all()
+            nursery.cancel_scope.cancel()
 
 
-async def _open_contacts(stack: AsyncExitStack, output: VirtualOutput, desk: Injector) -> Injector | None:
+async def _hold_contacts(joined: SessionInput, output: VirtualOutput, desk: Injector) -> None:
     """Make touchscreen and pen for a desk without, if its compositor sees them; it must not be a guess."""
     handles = getattr(desk, "handles", None)
-    if handles is None or isinstance(desk, CountingInjector) or {Touch, Pen} <= handles:
-        return None
+    has_seat = output.ipc_socket_path is not None and output.backend != PRIVATE_SWAY
+    if handles is None or {Touch, Pen} <= handles or not has_seat:
+        return
     from punktfunk.control.input.uinput.injector import CONTACT_DEVICES, open_devices
     from punktfunk.control.input.uinput.sway_map import map_devices
 
-    async with AsyncExitStack() as trial:
-        try:
-            devices = await trial.enter_async_context(open_devices(CONTACT_DEVICES))
-        except EnvironmentProblem:
-            return None
-        if not await map_devices(output, CONTACT_DEVICES):
-            return None
-        stack.push_async_exit(trial.pop_all())
-        return devices
+    with suppress(EnvironmentProblem):
+        async with open_devices(CONTACT_DEVICES) as devices:
+            if await map_devices(output, CONTACT_DEVICES):
+                joined.use_contacts(devices)
+                try:
+                    await trio.sleep_forever()
+                finally:
+                    joined.use_contacts(None)

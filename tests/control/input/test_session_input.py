@@ -8,6 +8,7 @@ import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trio.testing import wait_all_tasks_blocked
 
 from punktfunk.control.displays.base import VirtualOutput
 from punktfunk.control.input import choice
@@ -152,6 +153,39 @@ async def test_a_test_card_takes_no_input():
     async with open_desk_input(card, "auto", lambda _line: None) as injector:
         injector.inject(MouseMove(1, 1))
     assert injector.unsupported == {"MouseMove": 1}
+
+
+@pytest.mark.trio
+async def test_touch_and_pen_get_devices_where_the_compositor_sees_them(monkeypatch):
+    desk, devices, seen = Desk(DESK_EVENTS), Desk(), True
+
+    @asynccontextmanager
+    async def open_devices(_specs):
+        await trio.lowlevel.checkpoint()
+        yield devices
+
+    async def map_devices(_output, _specs):
+        await trio.lowlevel.checkpoint()
+        return seen
+
+    monkeypatch.setattr("punktfunk.control.input.uinput.injector.open_devices", open_devices)
+    monkeypatch.setattr("punktfunk.control.input.uinput.sway_map.map_devices", map_devices)
+    down, up = touch(ContactEvent.DOWN), touch(ContactEvent.UP)
+    attached = replace(output(desk), backend="attach", ipc_socket_path="/run/sway.sock")
+    async with open_session_input(attached, means(), "phone", lambda *_: None) as joined:
+        joined.inject(down)  # too early for the compositor: it is the mouse
+        await wait_all_tasks_blocked()
+        assert desk.events[-1] == MouseClick(MouseButton.LEFT, pressed=False)
+        joined.inject(down)
+        joined.inject(up)
+        assert devices.events == [down, up]
+    assert devices.released >= 1
+    seen = False
+    async with open_session_input(attached, means(), "phone", lambda *_: None) as joined:
+        await wait_all_tasks_blocked()
+        joined.inject(down)
+        assert desk.events[-1] == MouseClick(MouseButton.LEFT, pressed=True)
+    assert len(devices.events) == 2
 
 
 def test_ways_of_a_setting():
