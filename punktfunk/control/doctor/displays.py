@@ -12,8 +12,10 @@ from punktfunk.errors import PunktfunkError
 
 PACKAGES: Final = {name: ["sway"] for name in ("debian", "fedora", "arch", "suse")}
 SWAY_WITH_EXT_CAPTURE: Final = (1, 12)
-WLR_BACKENDS: Final = frozenset({"attach", "sway", "wlroots", "hyprland", "session-sway"})
+WLR_BACKENDS: Final = frozenset({"attach", "sway", "wlroots", "hyprland", "hyprland-own", "session-sway"})
 """Backends whose pictures come by a Wayland protocol; those of the others come by PipeWire."""
+AS_THEY_ARE: Final = frozenset({"gamescope-attached", "mirror", "portal"})
+"""Backends that add no display: their pictures are scaled into the client's size."""
 SECOND_CLIENT: Final[Mapping[str, str]] = {
     "own": "gets a display of its own",
     "takeover": "takes over",
@@ -86,6 +88,8 @@ def options_finding(backend: str, found: Capabilities, settings: Settings) -> Fi
         f"at most {settings.display_limit} at once",
         f"a second client {SECOND_CLIENT[settings.second_client]}",
     ]
+    if backend in AS_THEY_ARE:
+        told[:2] = ["shown as it is, scaled into the client's size"]
     if found.refresh_most_millihertz:
         told.append(f"up to {found.refresh_most_millihertz / 1000:g} Hz")
     if wanted in found.arrangements:
@@ -103,6 +107,8 @@ def capture_finding(backend: str, version: str) -> Finding:
     """Say how frames leave the compositor."""
     if backend == "testcard":
         return Finding("capture", Status.OK, "none needed: punktfunk draws the test card itself")
+    if backend == "mirror":
+        return Finding("capture", Status.OK, "wlr-screencopy, or a PipeWire video node of GNOME or KWin")
     if backend not in WLR_BACKENDS:
         return Finding("capture", Status.OK, f"PipeWire video node of {backend}")
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())

@@ -29,6 +29,8 @@ PORTAL = DBusAddress(
 )
 SUSPEND, IDLE = 4, 8
 WHO, WHY = "punktfunk", "A stream is running"
+USERS_OWN = {"attach", "hyprland", "kwin", "gnome", "mirror", "portal"}
+"""Backends that show the session of somebody who may have locked it."""
 LOCKERS = {"swaylock", "gtklock", "waylock", "hyprlock"}
 
 
@@ -106,7 +108,7 @@ async def _by_portal(output: VirtualOutput) -> AsyncGenerator[None]:
 
 async def locked_screen(output: VirtualOutput) -> str:
     """Say that the screen of this output's session is locked and how that is known; empty if it is not."""
-    if output.backend != "attach":
+    if output.backend not in USERS_OWN:
         return ""  # nobody locks a private session or the test card
     if locker := find_locker(output.environment):
         return f"the session is locked by {locker}: unlock it from the client, which now sees its prompt"

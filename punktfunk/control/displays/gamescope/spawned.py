@@ -25,8 +25,8 @@ from punktfunk.control.displays.gamescope.words import (
     parse_log,
     rounded,
 )
-from punktfunk.control.displays.session_variables import runtime_folder_of
 from punktfunk.control.displays.private_session import session_folder
+from punktfunk.control.displays.session_variables import runtime_folder_of
 from punktfunk.control.system.journal import Entry, Journal, new_entry
 from punktfunk.control.system.packages import install_command
 from punktfunk.control.system.processes import (

@@ -52,7 +52,7 @@ class SpawnedHyprland:
         # There is nothing of the user's in it: no monitor to be beside, none to switch off.
         self._options = replace(options or DisplayOptions(), arrangement="extend")
         self._environment = os.environ if environment is None else environment
-        self._inner: dict[str, AttachedHyprland] = {}
+        self._inner: list[AttachedHyprland] = []
 
     async def probe(self) -> Capabilities:
         """Look for Hyprland."""
@@ -80,11 +80,11 @@ class SpawnedHyprland:
             inside = await self._start(session)
             inner = AttachedHyprland(self._journal, options=self._options, environment=inside)
             async with inner.create(mode, identity) as output:
-                self._inner[identity] = inner
+                self._inner.append(inner)
                 try:
                     yield replace(output, backend=self.name, environment={**inside, **output.environment})
                 finally:
-                    self._inner.pop(identity, None)
+                    self._inner.remove(inner)
 
     async def _start(self, session: PrivateSession) -> dict[str, str]:
         """Start bus and compositor, and return the variables of the session."""
@@ -125,7 +125,7 @@ class SpawnedHyprland:
 
     async def change_mode(self, output: VirtualOutput, mode: Mode) -> VirtualOutput:
         """Give the output another mode; its windows stay."""
-        for inner in self._inner.values():
+        for inner in self._inner:
             if inner.owns(output):
                 changed = await inner.change_mode(output, mode)
                 return replace(changed, backend=self.name, environment=output.environment)

@@ -39,7 +39,7 @@ class Mirror:
         self._options = options or DisplayOptions()
         environment = os.environ if environment is None else environment
         self._ways = [_load(way, environment) for way in ways]
-        self._shown: dict[str, Shown] = {}
+        self._shown: list[Shown] = []
 
     async def probe(self) -> Capabilities:
         """Look for a desktop that shows its monitors."""
@@ -70,20 +70,20 @@ class Mirror:
         )
 
     @asynccontextmanager
-    async def create(self, mode: Mode, identity: str) -> AsyncGenerator[VirtualOutput]:
+    async def create(self, mode: Mode, identity: str) -> AsyncGenerator[VirtualOutput]:  # noqa: ARG002 - everybody sees the same monitor
         """Show the monitor, scaled into the mode."""
         way, screen = await self._find()
         async with way.show(screen, self._options) as shown:
-            self._shown[identity] = shown
+            self._shown.append(shown)
             try:
                 yield describe(self.name, shown, mode)
             finally:
-                self._shown.pop(identity, None)
+                self._shown.remove(shown)
 
     async def change_mode(self, output: VirtualOutput, mode: Mode) -> VirtualOutput:
         """Scale the pictures into another mode: the monitor keeps its own."""
         await trio.lowlevel.checkpoint()
-        for shown in self._shown.values():
+        for shown in self._shown:
             if shown.source(output.mode) == output.source:
                 return describe(self.name, shown, mode)
         raise EnvironmentProblem(f"{output.name} is not mirrored")
