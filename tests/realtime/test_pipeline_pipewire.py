@@ -43,6 +43,11 @@ def test_pictures_pointer_and_still_screens_reach_a_client():
                 node.show(barcoded(number), pts_ns=time.monotonic_ns())
                 while client.picture()[1] != (number, number):
                     continue
+            for number in range(6, 10):  # only the barcode changes, and that is said
+                node.show(barcoded(number), damage=[(0, 0, 640, 120)])
+                while client.picture()[1] != (number, number):
+                    continue
+            assert pipeline.counters()["part_frames"] >= 1
             node.show(cursor=(320, 240, 0, 0, np.full((40, 40), 0xFFFF0000, np.uint32)))
             deadline_s = time.monotonic() + 10
             while True:  # the picture stands still: only the pointer is new, and it is drawn over it

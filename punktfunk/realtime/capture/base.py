@@ -1,6 +1,6 @@
 """What every source of pictures looks like to pf-capture, and which one belongs to a description."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from punktfunk.realtime.capture.drawing import Patch
+    from punktfunk.realtime.capture.video_meta import Region
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class CapturedFrame:
     captured_ns  CLOCK_MONOTONIC when the picture was taken
     release      gives the memory back to its owner; to be called exactly once
     ten_bit      pixels are 0b2:10:10:10 of x, red, green, blue instead: HDR10
+    damage       what changed since the frame before this one; None: perhaps everything
     patch        pixels to be laid over the picture, such as a pointer that the source sends apart
     """
 
@@ -31,6 +33,7 @@ class CapturedFrame:
     release: Callable[[], None]
     patch: "Patch | None" = None
     ten_bit: bool = False
+    damage: "Sequence[Region] | None" = None
 
 
 class Capture(Protocol):

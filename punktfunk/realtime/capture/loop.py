@@ -8,6 +8,7 @@ from punktfunk.realtime.capture.base import CapturedFrame, open_capture
 from punktfunk.realtime.capture.converter import Converter
 from punktfunk.realtime.capture.cursor import Beside
 from punktfunk.realtime.capture.fit import Fitter
+from punktfunk.realtime.capture.staleness import Staleness
 from punktfunk.realtime.encode.picture import Picture
 from punktfunk.realtime.latest import LatestFrame
 
@@ -38,7 +39,8 @@ class CaptureLoop:
         self._shape = (mode.height_px, mode.width_px)
         self._fitter: Fitter | None = None
         self._beside = beside
-        self._counters = {"captured_frames": 0, "misfit_frames": 0}
+        self._staleness = Staleness()
+        self._counters = {"captured_frames": 0, "misfit_frames": 0, "part_frames": 0}
 
     def run(self) -> None:
         """Capture until told to end; EnvironmentProblem when the source is gone."""
@@ -53,25 +55,28 @@ class CaptureLoop:
             capture.close()
 
     def counters(self) -> dict[str, int]:
-        """Pictures captured, and those of another size than the stream's."""
+        """Pictures captured, those of another size than the stream's, those that were converted in part."""
         return dict(self._counters)
 
     def _offer(self, frame: CapturedFrame) -> None:
         picture = self._latest.writable()
         try:
-            self._converter.convert(self._fit(frame), picture, ten_bit=frame.ten_bit)
-            if frame.patch is not None and frame.pixels.shape == self._shape:
-                self._converter.lay(frame.patch, picture)
+            self._fill(frame, picture)
         finally:
             frame.release()
         picture.captured_ns = frame.captured_ns
         self._latest.put(picture)
         self._counters["captured_frames"] += 1
 
+    def _fill(self, frame: CapturedFrame, picture: Picture) -> None:
+        """Convert what changed, and scale into the stream's size, which clients cannot change."""
+        fits = frame.pixels.shape == self._shape
+        self._staleness.spoil(frame.damage if fits else None)
+        pixels, patch = (frame.pixels, frame.patch) if fits else (self._fit(frame), None)
+        whole = self._staleness.update(self._converter, pixels, picture, patch, ten_bit=frame.ten_bit)
+        self._counters["part_frames"] += not whole
+
     def _fit(self, frame: CapturedFrame) -> "NDArray[np.uint32]":
-        """Scale the picture into the stream's size, which clients cannot change, where it has another."""
-        if frame.pixels.shape == self._shape:
-            return frame.pixels
         self._counters["misfit_frames"] += 1
         if self._fitter is None:
             self._fitter = Fitter(self._shape, ten_bit=frame.ten_bit)

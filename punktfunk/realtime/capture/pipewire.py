@@ -22,12 +22,20 @@ from punktfunk.realtime.capture.shm import upright
 from punktfunk.realtime.capture.video_format import (
     META_CROP,
     META_CURSOR,
+    META_DAMAGE,
     META_HEADER,
     META_TRANSFORM,
     RED_FIRST,
     VideoFormat,
 )
-from punktfunk.realtime.capture.video_meta import parse_crop, parse_cursor, parse_header, parse_transform
+from punktfunk.realtime.capture.video_meta import (
+    Region,
+    parse_crop,
+    parse_cursor,
+    parse_damage,
+    parse_header,
+    parse_transform,
+)
 from punktfunk.realtime.pipewire.core import DAEMON_HINT, Core, Global
 from punktfunk.realtime.pipewire.library import ANY_ID
 from punktfunk.realtime.pipewire.loop import Loop
@@ -69,6 +77,7 @@ class PipeWireCapture:
         self._node_gone = False
         self._paused_since_ns = 0
         self._mistake_count = 0
+        self._damage: list[Region] | None = None  # since the picture that was handed out last
 
     @property
     def format(self) -> VideoFormat | None:
@@ -165,6 +174,7 @@ class PipeWireCapture:
 
     def _on_removed(self, buffer: Any) -> None:
         self._mappings.forget(buffer)
+        self._damage = None
         if self._filled == buffer:
             self._filled = None
         if self._kept == buffer:
@@ -179,9 +189,14 @@ class PipeWireCapture:
                 self._pointer.move(parse_cursor(metas[META_CURSOR]))
             empty = META_HEADER in metas and parse_header(metas[META_HEADER]).corrupted
         except RemoteProtocolError as error:
+            self._damage = None
             self._mistaken(error)
             return False
-        return bool(chunk.size) and not chunk.flags & CHUNK_CORRUPTED and not empty
+        if not chunk.size or chunk.flags & CHUNK_CORRUPTED or empty:
+            return False
+        told = parse_damage(metas.get(META_DAMAGE, b""))
+        self._damage = None if self._damage is None or not told else self._damage + told
+        return True
 
     # --- pictures ---
 
@@ -191,12 +206,18 @@ class PipeWireCapture:
             self._give_back(self._kept)
             self._kept, self._filled = self._filled, None
             self._pointer.take_moved()
-            return self._show(self._kept, fresh=True)
+            damage, self._damage = self._damage, None
+            frame = self._show(self._kept, damage)
+            if frame is not None:
+                self._damage = []
+            return frame
         if self._kept is not None and self._pointer.is_drawn and self._pointer.take_moved():
-            return self._show(self._kept, fresh=False)
+            return self._show(self._kept, [], fresh=False)
         return None
 
-    def _show(self, buffer: Any, *, fresh: bool) -> CapturedFrame | None:
+    def _show(
+        self, buffer: Any, damage: "list[Region] | None", *, fresh: bool = True
+    ) -> CapturedFrame | None:
         settled = self.format
         if settled is None:
             return None
@@ -220,7 +241,9 @@ class PipeWireCapture:
         # A pointer comes in sRGB: over HDR10 it would have to be graded, so there it is left out, and said.
         drawn = self._pointer.is_drawn and self._pointer.state.visible and not deep
         patch = draw_pointer(self._pointer.state, pixels) if drawn else None
-        return CapturedFrame(pixels, _captured_ns(stamp_ns), done, patch, ten_bit=deep)
+        moved = crop is not None or transform  # damage is told in the buffer's own pixels
+        changed = None if moved else damage
+        return CapturedFrame(pixels, _captured_ns(stamp_ns), done, patch, ten_bit=deep, damage=changed)
 
     def _mistaken(self, error: Exception) -> None:
         """Count a buffer that cannot be read; step down, or give up, when that goes on."""
