@@ -293,9 +293,10 @@ class _Host:
         deep, pacing = deep_colour(encoders, self._picture.backend), Pacing(settings.pacing)
         offer = HostOffer(encoders, settings.fec_percent, pacing, settings.encryption, realtime, deep)
         ports = MediaPorts(settings.port + 9, settings.port + 10, settings.port + 11)
-        rules = SessionRules(offer, sound(settings.audio, self._picture.backend.name), ports)
+        backend = self._picture.backend
+        rules = SessionRules(offer, lambda: sound(settings.audio, backend.name), ports)
         means = Means(
-            backend=self._picture.backend,
+            backend=backend,
             planes=await open_planes(nursery, sockets, self._flights, self._sounds, self._input),
             realtime=offer.realtime,
             resume_timeout_s=settings.resume_timeout_s,

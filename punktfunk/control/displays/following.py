@@ -49,7 +49,7 @@ class FollowingBackend:
 
     def __init__(self, first: DisplayBackend, choose: Choose) -> None:
         self._choose = choose
-        self._latest = first
+        self._latest = self._told = first
         self._makers: dict[str, DisplayBackend] = {}
 
     @property
@@ -68,15 +68,19 @@ class FollowingBackend:
         return int(getattr(self._latest, "bit_depth", 8))
 
     async def probe(self) -> Capabilities:
-        """Ask the backend that is used at present."""
+        """Find out which backend the next display would have, and ask it."""
+        try:
+            self._latest, _reason = await self._choose()
+        except EnvironmentProblem as problem:
+            return Capabilities(available=False, reason=str(problem), hint=problem.hint)
         return await self._latest.probe()
 
     @asynccontextmanager
     async def create(self, mode: Mode, identity: str) -> AsyncGenerator[VirtualOutput]:
         """Make a display where one can be had now; its notes say so if that is another place than before."""
         backend, reason = await self._choose()
-        moved = () if backend is self._latest else (f"{backend.name} from now on ({reason})",)
-        self._latest = backend
+        moved = () if backend is self._told else (f"{backend.name} from now on ({reason})",)
+        self._latest = self._told = backend
         async with backend.create(mode, identity) as output:
             self._makers[output.backend] = backend
             yield replace(output, notes=(*moved, *output.notes))

@@ -12,6 +12,7 @@ that nobody waits for any more is ended. What a run is: ``runs``.
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Final
@@ -46,7 +47,7 @@ class SessionRules:
     """What the settings say about sessions."""
 
     offer: HostOffer
-    sound: AudioSource
+    sound: Callable[[], AudioSource]  # asked for every stream: the desktop may be another than at the start
     ports: MediaPorts
 
 
@@ -230,4 +231,4 @@ class Sessions:
 
     def _new_stream(self, peer: Peer, request: LaunchRequest) -> Stream:
         rules = self._rules
-        return Stream(next(self._numbers), peer, request, rules.offer, rules.sound, rules.ports)
+        return Stream(next(self._numbers), peer, request, rules.offer, rules.sound(), rules.ports)

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -36,7 +37,9 @@ _COMPOSITORS: Final = {
     "plasma": CompositorKind.KWIN,
     "gnome": CompositorKind.MUTTER,
     "hyprland": CompositorKind.HYPRLAND,
+    "hyprland-own": CompositorKind.HYPRLAND,
     "gamescope": CompositorKind.GAMESCOPE,
+    "gamescope-attached": CompositorKind.GAMESCOPE,
 }
 
 
@@ -71,19 +74,27 @@ def begin_sessions(
     offer = NativeOffer(
         encoders=encoders,
         deep_colour=deep_colour(encoders, backend),
-        sends_pointer=settings.display_cursor == "metadata" and getattr(backend, "sends_pointer", False),
         fec_percent=settings.native_fec_percent,
         pacing=Pacing.CAPPED if settings.native_pacing == "auto" else Pacing(settings.native_pacing),
         forced_pacing=settings.native_pacing != "auto",
         cipher=settings.native_cipher,
         aes_is_fast=runnable_seals()[0] != "evp",
-        compositor=_COMPOSITORS.get(
-            backend.name.removeprefix("session-").removesuffix("-attached"), CompositorKind.AUTO
-        ),
+        compositor=CompositorKind.AUTO,
         realtime=realtime,
         sound=sound(settings.audio, backend.name),
         pcm=settings.native_pcm,
     )
+
+    async def fitted(offer: NativeOffer) -> NativeOffer:
+        await backend.probe()  # which finds out where the next display would be
+        name = backend.name.removeprefix("session-").removesuffix("-attached")
+        return replace(
+            offer,
+            compositor=_COMPOSITORS.get(name, CompositorKind.AUTO),
+            sound=sound(settings.audio, backend.name),
+            sends_pointer=settings.display_cursor == "metadata" and getattr(backend, "sends_pointer", False),
+        )
+
     desks = Desks(
         DeskMeans(
             *(backend, catalogue, settings.resume_timeout_s, settings.state, report),
@@ -95,5 +106,5 @@ def begin_sessions(
     nursery.start_soon(trio.to_thread.run_sync, _load_engine)
     nursery.start_soon(_run_first, threading.get_native_id())
     service.means = SessionMeans(
-        offer, desks, report, flights, sounds=sounds, input=input_means or InputMeans()
+        offer, desks, report, flights, sounds=sounds, input=input_means or InputMeans(), renew=fitted
     )

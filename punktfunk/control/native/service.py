@@ -94,6 +94,7 @@ class NativeService:
         if admitted is None or (means := await self._means(connection)) is None:
             return
         await self._supersede(admitted)
+        means = await means.renewed()
         with connection.raising_when_closed():
             await self._slots.acquire()
         session = Session(next(self._numbers), connection, messages, admitted, means)

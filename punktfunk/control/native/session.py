@@ -11,8 +11,8 @@ What a client asks for while it runs: ``steering``. What it sees: ``showing``. W
 import logging
 import secrets
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
@@ -73,6 +73,14 @@ class SessionMeans:
     sounds: SoundDesk | None = None  # None, in tests: no desktop is heard, no microphone is made
     make_pipeline: MakePipeline = Pipeline
     random_bytes: Callable[[int], bytes] = field(default=secrets.token_bytes)
+    renew: Callable[[NativeOffer], Awaitable[NativeOffer]] | None = None
+
+    async def renewed(self) -> "SessionMeans":
+        """Return the means of a session that begins now: the desktop may be another than at the start."""
+        if self.renew is None:
+            await trio.lowlevel.checkpoint()
+            return self
+        return replace(self, offer=await self.renew(self.offer))
 
 
 class Session:

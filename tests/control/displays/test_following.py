@@ -39,7 +39,7 @@ class Desk:
 
 async def test_a_login_while_the_host_runs_is_followed():
     private, desktop = Desk("sway"), Desk("kwin")
-    answers = [(private, "no desktop"), (desktop, "KWin runs"), (desktop, "KWin runs")]
+    answers = [(private, "no desktop"), *[(desktop, "KWin runs")] * 4]
 
     async def choose():
         await trio.lowlevel.checkpoint()
@@ -48,6 +48,7 @@ async def test_a_login_while_the_host_runs_is_followed():
     backend = FollowingBackend(private, choose)
     async with backend.create(MODE, "first") as first:
         assert (backend.name, first.notes) == ("sway", ("its own",))
+        assert ((await backend.probe()).reason, backend.name) == ("kwin runs", "kwin")
         async with backend.create(MODE, "second") as second, backend.create(MODE, "third") as third:
             assert second.notes == ("kwin from now on (KWin runs)", "its own")
             assert (third.notes, backend.name) == (("its own",), "kwin")

@@ -159,7 +159,7 @@ class World:
         self.backend = FakeBackend(self.noted)
         self.resume_timeout_s = rules.pop("resume_timeout_s", 600)
         offer = replace(OFFER, encryption=rules.pop("encryption", "auto"))
-        self.rules = SessionRules(offer, AudioSource.TONE, PORTS)
+        self.rules = SessionRules(offer, lambda: AudioSource.TONE, PORTS)
         self.linger_s = rules.pop("linger_s", None)
         self.occupancy = Occupancy(rules.pop("second", "takeover"), rules.pop("limit", 4))
         self.clients = {}
