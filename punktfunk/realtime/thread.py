@@ -20,6 +20,7 @@ from typing import Final, Self
 from punktfunk.errors import EnvironmentProblem, PipelineFailed, PunktfunkError
 from punktfunk.plan import RealtimePlan
 from punktfunk.realtime.bells import close_bell, ring
+from punktfunk.realtime.heap import keep_few_heaps
 from punktfunk.realtime.realtimekit import RealtimeKit
 
 SWITCH_INTERVAL_S: Final = 1e-4
@@ -50,12 +51,13 @@ class Placement:
 
 
 def prepare_process() -> None:
-    """Set the GIL's switch interval, and the SIGXCPU handler that RealtimeKit's terms need.
+    """Set the GIL's switch interval and heaps, and the SIGXCPU handler that RealtimeKit's terms need.
 
     To be called once, by the main thread (Python delivers signals nowhere else) before threads start. Without
     it everything works, but RealtimeKit is not asked: SIGXCPU would then end the process.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    keep_few_heaps()
     if threading.current_thread() is threading.main_thread() and _POLICY_NAMES:
         signal.signal(signal.SIGXCPU, _demote_all)
         _prepared.set()
