@@ -10,9 +10,9 @@ _M_ARENA_MAX: Final = -8  # glibc, malloc/malloc.h
 def keep_few_heaps() -> bool:
     """Bound glibc's heaps; to be called before threads start. False where malloc is another.
 
-    Every session starts threads anew, and glibc gives new threads heaps in turn, up to eight for each core. What
-    the buffers of a session left between small things in each is not given back: a host of 270 MiB grew past 400
-    within eleven sessions and went on; with two heaps it stays at 310.
+    Every session starts threads anew, and glibc gives new threads heaps in turn, up to eight for each core.
+    What the buffers of a session left between small things in each is not given back: a host of 270 MiB grew
+    past 400 within eleven sessions and went on; with two heaps it stays at 310.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
