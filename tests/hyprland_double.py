@@ -38,6 +38,7 @@ class Shown:
     ten_bit: bool = False
     by_user: bool = False
     position: str = "auto"
+    mirror: str = ""
 
 
 @dataclass
@@ -121,7 +122,7 @@ class HyprlandDouble:
             "id": number, "name": name, "description": f"double {name}", "width": shown.width, "height": shown.height,
             "refreshRate": round(shown.hertz, 5), "x": shown.x, "y": shown.y, "scale": shown.scale,
             "transform": shown.transform, "focused": name == self.focused, "disabled": shown.disabled,
-            "currentFormat": "XRGB2101010" if shown.ten_bit else "XRGB8888", "mirrorOf": "none",
+            "currentFormat": "XRGB2101010" if shown.ten_bit else "XRGB8888", "mirrorOf": str([*self.monitors].index(shown.mirror)) if shown.mirror else "none",
             "activeWorkspace": {"id": 1, "name": "1"},
         }  # fmt: skip
 
@@ -197,7 +198,7 @@ class HyprlandDouble:
             shown.hertz, shown.scale = float(hertz), float(rule["scale"])
             shown.transform = int(rule.get("transform", "0"))
             shown.ten_bit = rule.get("bitdepth") == "10"
-            shown.position = rule["position"]
+            shown.position, shown.mirror = rule["position"], rule.get("mirror", "")
             if "x" in shown.position:
                 shown.x, shown.y = map(int, shown.position.split("x"))
         if self.sway:

@@ -72,7 +72,8 @@ async def test_an_output_of_the_clients_mode_comes_and_goes(double, tmp_path):
 
 async def test_exclusive_switches_the_others_off_and_on_as_they_were(double, tmp_path):
     before = Shown(3840, 2160, 60.0, 2048, -5, 2.0, transform=1, ten_bit=True)
-    double.monitors |= {"HDMI-A-1": before, "DP-2": Shown(disabled=True)}
+    copy = Shown(1920, 1080, mirror="DP-1")
+    double.monitors |= {"HDMI-A-1": before, "DP-2": Shown(disabled=True), "DP-3": copy}
     wanted = {name: replace(shown) for name, shown in double.monitors.items()}
     made = backend(double, tmp_path, arrangement="exclusive")
     async with made.create(MODE, "client"):

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -24,6 +25,8 @@ def test_each_language_words_the_same_wish():
         'eval hl.monitor({ output = "punktfunk-1", mode = "1280x720@59.940", position = "auto-left", '
         'scale = "1.25", transform = 0, bitdepth = 8, disabled = false })'
     )
+    assert Hyprlang().monitor(replace(rule, mirror="DP-1")).endswith(",mirror,DP-1")
+    assert Lua().monitor(replace(rule, mirror="DP-1")).endswith('disabled = false, mirror = "DP-1" })')
     assert Hyprlang().disable("DP-1") == "keyword monitor DP-1,disable"
     assert quoted('a"\\\n\u00e9') == r'"a\034\092\010\195\169"'
 
@@ -65,9 +68,9 @@ def test_any_journalled_rule_is_read_or_refused(text):
 
 @given(
     width=st.integers(1, 8000), height=st.integers(1, 8000), refresh=st.integers(1, 500_000),
-    x=st.integers(-9999, 9999), y=st.integers(-9999, 9999), scale=st.floats(0.25, 8), transform=st.integers(0, 7), ten_bit=st.booleans(),
+    x=st.integers(-9999, 9999), y=st.integers(-9999, 9999), scale=st.floats(0.25, 8), transform=st.integers(0, 7), ten_bit=st.booleans(), mirror=st.sampled_from(["", "DP-2"]),
 )  # fmt: skip
 @settings(max_examples=30)
-def test_a_rule_comes_back_from_the_journal(width, height, refresh, x, y, scale, transform, ten_bit):
-    rule = Rule("DP-1", Mode(width, height, refresh), f"{x}x{y}", scale, transform, ten_bit)
+def test_a_rule_comes_back_from_the_journal(width, height, refresh, x, y, scale, transform, ten_bit, mirror):
+    rule = Rule("DP-1", Mode(width, height, refresh), f"{x}x{y}", scale, transform, ten_bit, mirror)
     assert parse_rule("DP-1", build_rule(rule)) == rule

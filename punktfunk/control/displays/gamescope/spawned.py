@@ -46,6 +46,7 @@ HELP_S = 3.0
 START_S = 20.0
 GRACE_S = 2.0
 CLEANUP_S = 10.0
+NO_INPUT = "this gamescope was built without libei: it takes no keys and no mouse"
 LEADING_OUT = ("DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET", "LIBEI_SOCKET", "GAMESCOPE_WAYLAND_DISPLAY")
 """Variables of the session the host runs in: with them gamescope would open a window there."""
 
@@ -123,7 +124,10 @@ class SpawnedGamescope:
                 environment={**inside, DISPLAY_VARIABLE: entry.token, "XDG_SESSION_TYPE": "wayland"},
                 host=self._environment,
             )
-            yield replace(output, notes=(*output.notes, *refresh_note("gamescope", mode, output.mode)))
+            notes = refresh_note("gamescope", mode, output.mode)
+            if not said.takes_input:
+                notes += (NO_INPUT,)
+            yield replace(output, notes=(*output.notes, *notes))
         finally:
             # Shielded, with a bound: a cancelled session still ends its gamescope.
             with trio.move_on_after(CLEANUP_S, shield=True):

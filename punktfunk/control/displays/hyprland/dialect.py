@@ -5,6 +5,7 @@ support"); ``keyword`` is then an unknown request. In Lua ``hl.monitor`` changes
 already (src/config/lua/bindings/LuaBindingsConfigRules.cpp), ``keyword monitor`` replaces it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from punktfunk.control.displays.hyprland.ipc import HyprlandIpc, Monitor
@@ -17,7 +18,11 @@ UNSAFE = frozenset(" ,;\"'\\\r\n\t\0[]")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How a monitor is to be; ``place`` is "XxY", "auto" or "auto-left" and so on."""
+    """How a monitor is to be.
+
+    place    "XxY", "auto", "auto-left" and so on
+    mirror   name of the one that it copies
+    """
 
     name: str
     mode: Mode
@@ -25,12 +30,14 @@ class Rule:
     scale: float = 1.0
     transform: int = 0
     ten_bit: bool = False
+    mirror: str = ""
 
 
-def rule_of(monitor: Monitor) -> Rule | None:
+def rule_of(monitor: Monitor, all_of_them: Sequence[Monitor] = ()) -> Rule | None:
     """Word what a monitor shows now, so that it can be had again; None while it is disabled."""
     if monitor.mode is None:
         return None
+    copied = [other.name for other in all_of_them if str(other.number) == monitor.mirror_of]
     return Rule(
         monitor.name,
         monitor.mode,
@@ -38,6 +45,7 @@ def rule_of(monitor: Monitor) -> Rule | None:
         monitor.scale,
         monitor.transform,
         monitor.ten_bit,
+        copied[0] if copied else "",
     )
 
 
@@ -65,6 +73,8 @@ class Hyprlang:
         words += ["transform", str(rule.transform)]
         if rule.ten_bit:
             words += ["bitdepth", "10"]
+        if rule.mirror:
+            words += ["mirror", check_name(rule.mirror)]
         return "keyword monitor " + ",".join(words)
 
     def disable(self, name: str) -> str:
@@ -96,6 +106,8 @@ class Lua:
             "bitdepth": "10" if rule.ten_bit else "8",
             "disabled": "false",
         }
+        if rule.mirror:
+            fields["mirror"] = quoted(check_name(rule.mirror))
         return f"eval hl.monitor({{ {', '.join(f'{key} = {value}' for key, value in fields.items())} }})"
 
     def disable(self, name: str) -> str:

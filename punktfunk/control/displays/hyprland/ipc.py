@@ -10,7 +10,7 @@ import os
 import re
 import socket
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import trio
@@ -35,7 +35,7 @@ class Monitor:
     x, y, scale   place and scale in the layout, in logical pixels
     transform     wl_output.transform, 0 to 7
     ten_bit       whether it shows ten bits a channel
-    mirror_of     the monitor that it copies; empty for none
+    number        Hyprland's own; ``mirror_of`` is that of the monitor that it copies, "" for none
     """
 
     name: str
@@ -44,10 +44,9 @@ class Monitor:
     y: int = 0
     scale: float = 1.0
     transform: int = 0
-    focused: bool = False
     ten_bit: bool = False
+    number: int = -1
     mirror_of: str = ""
-    workspace: str = field(default="", compare=False)
 
 
 def parse_json(data: bytes) -> Any:
@@ -86,7 +85,6 @@ def _monitor(item: object) -> Monitor:
         mode = Mode(width, height, round(hertz * 1000) or UNKNOWN_MILLIHERTZ)
     scale = fields.get("scale", 1.0)
     mirror = fields.get("mirrorOf")
-    workspace = fields.get("activeWorkspace")
     return Monitor(
         name,
         mode,
@@ -94,10 +92,9 @@ def _monitor(item: object) -> Monitor:
         _whole(fields.get("y")),
         float(scale) if isinstance(scale, int | float) and 0 < scale < LONGEST_EDGE_PX else 1.0,
         _whole(fields.get("transform")) & 7,
-        fields.get("focused") is True,
         "2101010" in str(fields.get("currentFormat", "")),
+        _whole(fields.get("id")),
         mirror if isinstance(mirror, str) and mirror != "none" else "",
-        str(workspace.get("name", "")) if isinstance(workspace, dict) else "",
     )
 
 

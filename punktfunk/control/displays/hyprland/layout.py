@@ -77,11 +77,12 @@ def _same_size(one: Mode, other: Mode) -> bool:
 
 async def others_off(journal: Journal, ipc: HyprlandIpc, dialect: Dialect, entry: Entry) -> Entry:
     """Switch off every monitor that is none of ours, after writing down how each of them was."""
+    monitors = await ipc.monitors()
     rules = [
         rule
-        for monitor in await ipc.monitors()
+        for monitor in monitors
         if not monitor.name.startswith(OUR_PREFIX) and monitor.name != entry.output_name
-        if (rule := rule_of(monitor)) is not None
+        if (rule := rule_of(monitor, monitors)) is not None
     ]
     entry = journal.write(
         replace(entry, details={EXCLUSIVE: "", **{rule.name: build_rule(rule) for rule in rules}})
@@ -109,9 +110,10 @@ def parse_rule(name: str, text: str) -> Rule:
             "scale": float() | int(),
             "transform": int(transform),
             "ten_bit": bool(ten_bit),
+            "mirror": str(mirror),
         } if width > 0 and height > 0 and refresh > 0 and _is_place(place) and 0 <= transform < 8:
             mode = Mode(width, height, refresh)
-            return Rule(name, mode, place, float(fields["scale"]), transform, ten_bit)
+            return Rule(name, mode, place, float(fields["scale"]), transform, ten_bit, mirror)
     raise RemoteProtocolError(f"the journalled rule of {name} is none")
 
 
