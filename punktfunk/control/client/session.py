@@ -41,6 +41,7 @@ from punktfunk.wire.native.control import (
 )
 from punktfunk.wire.native.datagrams import Datagram, HostTiming, build_datagram
 from punktfunk.wire.native.input import KeyEdge, NativeInput
+from punktfunk.wire.native.rich_input import RichInput
 from punktfunk.wire.native.welcome import Welcome
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ class ClientSession:
         """Send a control message that must not wait behind others."""
         await self.messages.send(build_control(message))
 
-    def send_input(self, event: NativeInput) -> None:
+    def send_input(self, event: NativeInput | RichInput) -> None:
         """Send an input event; keys go the reliable way toward hosts that take it."""
         if isinstance(event, KeyEdge) and self.welcome.host_caps2 & HostCap2.INPUT_EDGES:
             self.post(InputEdge(event))

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from punktfunk.control.client.window.pad_effects import PadEffect, build_effect
+from punktfunk.control.client.window.pad_senses import ACCELEROMETER, GYROSCOPE, PadSenses
 from punktfunk.control.client.window.pads import PadBank
 from punktfunk.control.client.window.rumble import Buzz, RumbleBank
 from punktfunk.control.client.window.sdl import sdl
@@ -71,6 +72,7 @@ class Controllers:
         self._bank = bank
         self._rumble = RumbleBank()
         self._opened: dict[int, Any] = {}
+        self.senses = PadSenses()
 
     def added(self, device_index: int) -> list[NativeInput]:
         """Open a controller that was plugged in."""
@@ -83,6 +85,9 @@ class Controllers:
             lib.SDL_GameControllerClose(controller)
             return []
         self._opened[instance] = controller
+        for sensor in (ACCELEROMETER, GYROSCOPE):
+            if lib.SDL_GameControllerHasSensor(controller, sensor):
+                lib.SDL_GameControllerSetSensorEnabled(controller, sensor, 1)
         kind = _KINDS.get(lib.SDL_GameControllerGetType(controller), GamepadKind.AUTO)
         return self._bank.plugged(instance, kind)
 
@@ -91,7 +96,22 @@ class Controllers:
         controller = self._opened.pop(instance, None)
         if controller is not None:
             sdl().SDL_GameControllerClose(controller)
+        if (slot := self._bank.slot_of(instance)) is not None:
+            self.senses.forget(slot)
         return self._bank.removed(instance)
+
+    def feel(self, event: Any, kind: int) -> None:
+        """Take what a controller's sensors and its touchpad tell."""
+        lib = sdl()
+        felt = event.csensor if kind == lib.SDL_CONTROLLERSENSORUPDATE else event.ctouchpad
+        slot = self._bank.slot_of(felt.which)
+        if slot is None:
+            return
+        if kind == lib.SDL_CONTROLLERSENSORUPDATE:
+            self.senses.sensor(slot, felt.sensor, tuple(felt.data))
+        else:
+            active = kind != lib.SDL_CONTROLLERTOUCHPADUP
+            self.senses.finger(slot, felt.finger, felt.x, felt.y, active=active)
 
     def obey(self, order: Rumble | PadLight | PadEffect) -> None:
         """Do what the host wants of a pad."""

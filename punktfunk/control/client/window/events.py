@@ -16,6 +16,7 @@ from punktfunk.control.client.window.sdl import sdl
 from punktfunk.wire.input import MouseButton
 from punktfunk.wire.native.capabilities import Grant
 from punktfunk.wire.native.input import NativeInput, TouchPhase
+from punktfunk.wire.native.rich_input import RichInput
 
 _BUTTONS: Final = {
     1: MouseButton.LEFT,
@@ -89,11 +90,15 @@ class InputDesk:
         if text:
             self._events += self.capture.text(text.decode(errors="replace"))
 
-    def take(self, now_ns: int) -> list[NativeInput]:
+    def take(self, now_ns: int) -> list[NativeInput | RichInput]:
         """Give what is to be sent now, motion joined; nothing while there is no session."""
         self._events += self.pads.tick(now_ns)
         events, self._events = self._events, []
-        return only_last_snapshots(merged(events)) if self._live else []
+        senses = self.controllers.senses.take()
+        if not self._live:
+            return []
+        felt = senses if self.pads.grants & Grant.GAMEPAD else []
+        return [*only_last_snapshots(merged(events)), *felt]
 
     def handle(self, event: Any) -> Command | None:
         """Take one SDL event; a command for the window, if it was one."""
@@ -111,6 +116,8 @@ class InputDesk:
             self._mouse(event, kind)
         elif lib.SDL_CONTROLLERAXISMOTION <= kind <= lib.SDL_CONTROLLERDEVICEREMOVED:
             self._controller(event, kind)
+        elif lib.SDL_CONTROLLERTOUCHPADDOWN <= kind <= lib.SDL_CONTROLLERSENSORUPDATE:
+            self.controllers.feel(event, kind)
         return None
 
     def _key(self, key: Any, *, pressed: bool) -> Command | None:

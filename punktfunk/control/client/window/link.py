@@ -5,7 +5,7 @@ The main thread never waits for this one: it posts orders, and reads what the in
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any, Final
@@ -31,6 +31,7 @@ from punktfunk.realtime import DecodedPicture, SoundPacket, SoundPlayer, open_vi
 from punktfunk.wire.native.control import AudioState
 from punktfunk.wire.native.datagrams import MicFrame
 from punktfunk.wire.native.input import NativeInput
+from punktfunk.wire.native.rich_input import RichInput
 
 JOIN_NS: Final = 2_000_000_000
 
@@ -73,7 +74,7 @@ class Link:
         self._thread.join(join_s)
         return not self._thread.is_alive()
 
-    def send(self, events: list[NativeInput]) -> None:
+    def send(self, events: Sequence[NativeInput | RichInput]) -> None:
         """Send input events, in order."""
         if events:
             self._post(partial(self._send, events))
@@ -99,7 +100,7 @@ class Link:
         if self._scope is not None:
             self._scope.cancel()
 
-    def _send(self, events: list[NativeInput]) -> None:
+    def _send(self, events: Sequence[NativeInput | RichInput]) -> None:
         if self._session is not None:
             for event in events:
                 self._session.send_input(event)

@@ -39,6 +39,7 @@ from punktfunk.wire.native.input import (
     TextScalar,
 )
 from punktfunk.wire.native.pad_output import PadLight, Rumble, TriggerEffect
+from punktfunk.wire.native.rich_input import MotionSample, TouchpadContact
 
 SMALL = Mode(320, 240, 60_000)
 OPTIONS = WindowOptions(title="test", width_px=640, height_px=360, renderer="software", hardware="none")
@@ -237,6 +238,12 @@ def test_a_pad_that_sdl_knows_is_announced_moves_rumbles_and_goes(desk, lib):
     pump(desk, lib)
     last = desk.take(1)[-1]
     assert (last.buttons, last.left_y) == (0x1000, 32767)
+    feel(desk, lib, next(iter(desk.controllers._opened)))
+    assert desk.take(1) == [
+        TouchpadContact(0, 1, active=True, x=0x8000, y=0xFFFF),
+        TouchpadContact(0, 1, active=False, x=0x8000, y=0xFFFF),
+        MotionSample(0, (0, 0, 0), (0, 0, 10_000)),
+    ]
     desk.controllers.obey(Rumble(0, 65535, 0, 1, 400))
     desk.controllers.obey(PadLight(0, 255, 0, 0))
     desk.controllers.obey(TriggerEffect(0, 1, bytes(11)))  # no DualSense: SDL is not asked
@@ -244,6 +251,17 @@ def test_a_pad_that_sdl_knows_is_announced_moves_rumbles_and_goes(desk, lib):
     lib.SDL_JoystickDetachVirtual(index)
     pump(desk, lib)
     assert PadRemoval in [type(event) for event in desk.take(2)]
+
+
+def feel(desk, lib, instance):
+    finger = {"ctouchpad__which": instance, "ctouchpad__finger": 1, "ctouchpad__x": 0.5, "ctouchpad__y": 1.0}
+    desk.handle(event_of(lib, lib.SDL_CONTROLLERTOUCHPADDOWN, **finger))
+    desk.handle(event_of(lib, lib.SDL_CONTROLLERTOUCHPADUP, **finger))
+    sensed = event_of(lib, lib.SDL_CONTROLLERSENSORUPDATE, csensor__which=instance, csensor__sensor=1)
+    sensed.csensor.data[2] = 9.80665
+    desk.handle(sensed)
+    sensed.csensor.which = 99  # a pad that nobody knows
+    desk.handle(sensed)
 
 
 def pump(desk, lib):
