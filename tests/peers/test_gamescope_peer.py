@@ -9,9 +9,10 @@ import gamescope_double
 import pytest
 import trio
 from harness import Host, paired
-from pictures import check_pictures, desktop
+from pictures import desktop
 from pipewire_session import needs_pipewire, pipewire_session, session_environment
 from sway_session import Viewer, assert_nothing_left
+from test_desktop import painted, wait_for_paint
 
 from punktfunk.control.displays.gamescope.attached import AttachedGamescope
 from punktfunk.control.displays.gamescope.spawned import SpawnedGamescope
@@ -21,7 +22,7 @@ from punktfunk.control.system.processes import ProcessIdentity, find_by_token
 from punktfunk.errors import EnvironmentProblem
 from punktfunk.plan import Mode
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(90), needs_pipewire]
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(150), needs_pipewire]
 MODE = Mode(640, 360, 60_000)
 
 
@@ -99,7 +100,8 @@ def test_a_moonlight_core_sees_its_pictures(session, tmp_path):
     own = {name: session[name] for name in ("XDG_RUNTIME_DIR", "PATH", "DBUS_SESSION_BUS_ADDRESS")}
     with Host(tmp_path, display="gamescope", **own) as host, paired(tmp_path, host) as client:
         client.stream(desktop(client), width=640, height=360, fps=60)
-        client("wait", frames=40, seconds=5)
-        check_pictures(client("report"), at_least=20, width=640, height=360, late=20)
+        wait_for_paint(client)
+        client("wait", frames=20, seconds=5)
+        painted(client("report"), 640, 360)
         client("stop")
         client("quit")

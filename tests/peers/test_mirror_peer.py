@@ -23,7 +23,7 @@ from punktfunk.control.system.journal import Journal
 from punktfunk.plan import Mode, WaylandSource
 from punktfunk.wire.input import MouseMoveAbsolute
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(90), *needs_sway, no_trixie]
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(150), *needs_sway, no_trixie]
 
 
 @pytest.fixture

@@ -8,15 +8,16 @@ import pytest
 import trio
 from gamescope_double import paint
 from harness import Host, paired
-from pictures import check_pictures, desktop
+from pictures import desktop
 from pipewire_session import needs_pipewire, pipewire_session, session_environment
 from portal_double import PortalDouble
+from test_desktop import painted, wait_for_paint
 from video_node import VideoNode
 
 from punktfunk.commands.portal import ask, forget
 from punktfunk.errors import EnvironmentProblem
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(90), needs_pipewire]
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(150), needs_pipewire]
 
 
 @contextmanager
@@ -65,8 +66,9 @@ def test_a_moonlight_core_sees_the_screen_that_was_chosen(tmp_path):
             paired(tmp_path, host) as client,
         ):
             client.stream(desktop(client), width=640, height=360, fps=60)
-            client("wait", frames=40, seconds=5)
-            check_pictures(client("report"), at_least=20, width=640, height=360, late=20)
+            wait_for_paint(client)
+            client("wait", frames=20, seconds=5)
+            painted(client("report"), 640, 360)
             assert len(double.sessions) == 1
             client.calls(["LiSendMousePositionEvent", 320, 180, 640, 360], ["sleep", 0.3])
             client("stop")
