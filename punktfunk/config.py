@@ -146,6 +146,11 @@ class Settings(_Frozen):
         default="auto",
         description="gamepad that games see for a client's; auto is the nearest kind",
     )
+    pads_by_player: tuple[
+        Literal["auto", "xbox360", "xboxone", "dualsense", "dualshock4", "switchpro"], ...
+    ] = Field(
+        default=(), max_length=16, description="gamepads of players 1, 2 and so on; the others' as pads says"
+    )
     display_arrangement: Literal["extend", "primary", "exclusive"] = Field(
         default="extend",
         description="how a client's display joins your desktop: one more, also the main one, or the only one "

@@ -46,7 +46,9 @@ def sound_desk(settings: "Settings") -> SoundDesk:
 
 def input_means(settings: "Settings") -> InputMeans:
     """Collect what the settings say about every session's input; its pads share the host's player slots."""
-    return InputMeans(settings.input, settings.keyboard, PadMeans(settings.pads))
+    return InputMeans(
+        settings.input, settings.keyboard, PadMeans(settings.pads, players=settings.pads_by_player)
+    )
 
 
 def display_options(settings: "Settings") -> DisplayOptions:

@@ -61,13 +61,22 @@ def _say_nothing(_line: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class PadMeans:
-    """What every session's pads use; ``setting`` is one of ``kinds.SETTINGS``."""
+    """What every session's pads use.
+
+    setting  one of ``kinds.SETTINGS``
+    players  the same for players 1, 2 and so on, as far as it goes
+    """
 
     setting: str = AUTO
     slots: SlotBook = field(default_factory=SlotBook)
     report: Callable[[str], None] = _say_nothing
     open_pad: OpenPad = open_pad
     look: Callable[[], Nodes] = _look
+    players: tuple[str, ...] = ()
+
+    def setting_of(self, slot: int) -> str:
+        """Tell what is set for the pad in a player's slot."""
+        return self.players[slot] if slot < len(self.players) else self.setting
 
 
 class _Plug:
@@ -138,20 +147,24 @@ class PadHub:
     def _arrive(self, event: PadArrival) -> bool:
         if not 0 <= event.pad < PAD_COUNT or self._means.setting == OFF:
             return False
-        model = possible_model(wanted_model(self._means.setting, event), self._means.look())
+        plug = self._plugs.get(event.pad)
+        slot = plug.slot if plug is not None else self._means.slots.take(self._owner, event.pad)
+        if slot is None:
+            self._means.report(f"pads: all {PAD_COUNT} player slots are in use")
+            return False
+        model = possible_model(wanted_model(self._means.setting_of(slot), event), self._means.look())
         if model is None:
+            if plug is None:
+                self._means.slots.release(slot)
             self._complain()
             return False
-        plug = self._plugs.get(event.pad)
         if plug is not None and plug.model is model:
             plug.arrival = event
             self._ask_for_motion(plug)
             return not plug.broken
-        self._unplug(event.pad)
-        slot = self._means.slots.take(self._owner, event.pad)
-        if slot is None:
-            self._means.report(f"pads: all {PAD_COUNT} player slots are in use")
-            return False
+        if plug is not None:
+            self._unplug(event.pad)
+            self._means.slots.take(self._owner, event.pad)  # whoever comes back gets the same one
         plug = self._plugs[event.pad] = _Plug(event.pad, slot, model, event)
         # One after the other: games number pads in the order in which they come.
         waits = [self._last.made] if self._last is not None else []

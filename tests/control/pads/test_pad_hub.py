@@ -1,6 +1,7 @@
 """Pads come and go with a client's: models, slots, wishes, and nothing left at the end."""
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 import trio
@@ -225,6 +226,28 @@ async def test_pads_can_be_switched_off():
 )
 async def test_model_by_setting_and_by_client(setting, arrival, model):
     assert wanted_model(setting, arrival) is model
+
+
+async def test_each_player_may_have_a_kind_of_its_own():
+    double = Double()
+    means = replace(double.means("switchpro"), players=("dualshock4", "auto"))
+    async with open_pads(means, "phone", double.tell) as hub:
+        for pad in (5, 1, 0):
+            assert hub.inject(PadArrival(pad, PadKind.XBOX, 0, 0))
+        await wait_all_tasks_blocked()
+    assert [said for said in double.said if said[0] == "open"] == [
+        ("open", PadModel.DUALSHOCK_4, 0),
+        ("open", PadModel.XBOX_360, 1),
+        ("open", PadModel.SWITCH_PRO, 2),
+    ]
+
+
+async def test_a_pad_that_cannot_be_made_takes_no_slot():
+    double = Double(nodes=Nodes(uinput=False, uhid=False))
+    async with open_pads(double.means(), "phone", double.tell) as hub:
+        assert not hub.inject(PadArrival(0, PadKind.XBOX, 0, 0))
+        assert hub.slot_mask == 0
+        assert double.slots.take("other", 0) == 0
 
 
 @pytest.mark.parametrize(
