@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import av
 
+from punktfunk.errors import EnvironmentProblem
 from punktfunk.plan import Codec
 
 SOFTWARE: Final = "software"
@@ -48,8 +49,10 @@ def candidates(codec: Codec, hardware: str = "auto", platform: str = sys.platfor
 
 def open_device(kind: str) -> Any:
     """Make what ``CodecContext.create`` takes as ``hwaccel``. Opening the context opens the device."""
-    from av.codec.hwaccel import HWAccel
-
+    try:
+        from av.codec.hwaccel import HWAccel
+    except ImportError as error:
+        raise EnvironmentProblem(f"PyAV {av.__version__} opens no devices; PyAV 14 does") from error
     return HWAccel(device_type=kind, allow_software_fallback=False)
 
 

@@ -78,7 +78,7 @@ class OpusSamples:
             frames = self._context.decode(av.Packet(payload))
         except av.error.FFmpegError:
             return None
-        parts = [_samples_of(frame) for frame in frames if frame.layout.nb_channels == self._channel_count]
+        parts = [_samples_of(frame) for frame in frames if len(frame.layout.channels) == self._channel_count]
         return np.concatenate(parts) if parts else None
 
 
@@ -95,7 +95,7 @@ def _open(head: bytes, rate_hz: int) -> Any:
 
 def _samples_of(frame: Any) -> "Samples":
     """Copy a frame's samples out, (count, channels), whatever their format."""
-    channel_count, count = frame.layout.nb_channels, frame.samples
+    channel_count, count = len(frame.layout.channels), frame.samples  # PyAV 12 has no nb_channels
     kind = np.int16 if frame.format.name.startswith("s16") else np.float32
     if frame.format.is_planar:
         planes = frame.planes[:channel_count]
