@@ -10,6 +10,7 @@ to KWin and hand the connection on (``hand_on``).
 It names punktfunk; it is no wall. Another program of the same user could run it too, as it could trace us.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -142,4 +143,5 @@ def refresh_menu() -> None:
     program = shutil.which("kbuildsycoca6")
     if program is not None:
         # Without a session it fails; then a session that starts later reads the files anyway.
-        subprocess.run([program], capture_output=True, timeout=TRIAL_S, check=False)
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run([program], capture_output=True, timeout=TRIAL_S, check=False)
