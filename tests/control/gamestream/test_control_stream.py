@@ -278,7 +278,7 @@ async def test_a_client_that_leaves_ends_its_stream(autojump_clock):
             await until(stream.connected.is_set)
             client.endpoint.disconnect(client.peer)
             await until(stream.ended.is_set)
-            assert stream.end_reason == "the client left"
+            assert (stream.end_reason, stream.dropped) == ("the client left", False)
             assert stream.end_message is None
 
 
@@ -293,7 +293,7 @@ async def test_a_client_that_falls_silent_ends_its_stream(autojump_clock):
             client.endpoint._sock = Mute(client.endpoint._sock)
             began = trio.current_time()
             await until(stream.ended.is_set)
-            assert stream.end_reason == "the client fell silent"
+            assert (stream.end_reason, stream.dropped) == ("the client fell silent", True)
             assert trio.current_time() - began < 21
 
 

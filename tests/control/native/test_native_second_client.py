@@ -84,3 +84,12 @@ async def test_a_client_is_told_of_a_refresh_that_it_did_not_get(tmp_path):
                 accepted=True, width_px=1280, height_px=720, refresh_hz=60
             )
             await world.heard("gets 1280x720@60, which is not what it was promised")
+
+
+async def test_a_client_that_falls_silent_is_waited_for_as_set(tmp_path):
+    async with serving(tmp_path, linger_s=600, drop_linger_s=0) as world, world.client(0):
+        await world.pipeline()
+        (desk,) = world.desks.living()
+        world.desks.release(desk, desk.user, linger=True, dropped=True)
+        await world.heard("did not come back within 0 s")
+        await world.until(lambda: not world.backend.living)
