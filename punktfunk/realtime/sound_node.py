@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from punktfunk.errors import EnvironmentProblem, PipelineFailed
-from punktfunk.plan import RealtimePlan, SoundNodePlan, SoundServerKind
+from punktfunk.plan import RealtimePlan, SoundNodePlan, SoundRole, SoundServerKind
 from punktfunk.realtime.audio import AUDIO_PRIORITY
 from punktfunk.realtime.bells import open_bells
-from punktfunk.realtime.capture.sample_ring import SampleRing
+from punktfunk.realtime.capture.sample_ring import CushionedRing, SampleRing
 from punktfunk.realtime.thread import Failures, Placement, Worker, join_all, promote
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ class SoundNode:
         make_visit: "MakeVisit | None" = None,
     ) -> None:
         self.plan = plan
-        self.ring = SampleRing(plan.channel_count, plan.rate_hz)
+        kind = CushionedRing if plan.role is SoundRole.PLAYBACK else SampleRing
+        self.ring = kind(plan.channel_count, plan.rate_hz)
         self._rings = (self.ring, *more_rings)
         self._make_visit = make_visit or find_server
         self._visit: Visit | None = None

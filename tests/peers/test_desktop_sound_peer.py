@@ -47,12 +47,17 @@ def folder(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Path:
         return folder / "paired"
 
 
+def near(tones_hz: list[float], wanted_hz: tuple[float, ...]) -> bool:
+    """Whether these are the tones; a gap of a busy machine widens their peaks."""
+    return all(abs(tone_hz - hz) < 15 for tone_hz, hz in zip(tones_hz, wanted_hz, strict=True))
+
+
 def heard(client: Client, opus: dict[str, int], packets: Path, seconds: float = 1.0) -> list[float]:
     """Tones of every channel in the last half second of what the client got."""
     client("wait", seconds=seconds)
     client("audio", path=str(packets))
     samples = decode_packets(packets, opus)[:, -24_000:]
-    return [round(strongest_hz(channel), -1) for channel in samples]
+    return [strongest_hz(channel) for channel in samples]
 
 
 def test_a_stream_without_a_sound_server_is_silent_and_hears_one_that_comes(
@@ -70,13 +75,13 @@ def test_a_stream_without_a_sound_server_is_silent_and_hears_one_that_comes(
         host.lines.wait_for("programs play into", 10)
         assert session.default().startswith("punktfunk-sink-paired")
         with session.playing(*TONES["5.1"]):
-            assert heard(client, answer["opus"], tmp_path / "sound") == list(TONES["5.1"])
+            assert near(heard(client, answer["opus"], tmp_path / "sound"), TONES["5.1"])
         session.stop()
         host.lines.wait_for("the stream is silent meanwhile", 10)
         session.start()
         host.lines.wait_for("programs play into", 10)
         with session.playing(*TONES["5.1"]):
-            assert heard(client, answer["opus"], tmp_path / "again") == list(TONES["5.1"])
+            assert near(heard(client, answer["opus"], tmp_path / "again"), TONES["5.1"])
         client("stop")
         client("quit")
     session.wait_until(
@@ -104,7 +109,7 @@ def test_a_native_client_hears_and_speaks(host: Host, session: SoundSession, tmp
         frames = [frame.to_ndarray() for frame in file.decode(audio=0)]
     samples = np.concatenate(frames, axis=1)
     samples = samples.reshape(-1, 2).T if samples.shape[0] == 1 else samples
-    assert [round(strongest_hz(channel[-24_000:]), -1) for channel in samples] == list(TONES["stereo"])
+    assert near([strongest_hz(channel[-24_000:]) for channel in samples], TONES["stereo"])
     session.wait_until(lambda: "punktfunk" not in str(session.nodes()), "sink and microphone are gone")
     assert (session.default("sink"), session.default("source")) == ("", "")
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     Samples = NDArray[np.float32]
 
 CAPACITY_NS: Final = 200_000_000
+CUSHION_NS: Final = 30_000_000
 
 
 class SampleRing:
@@ -93,3 +94,26 @@ class SampleRing:
         if first == count:
             return self._samples[begin : begin + count].copy()
         return np.concatenate((self._samples[begin:], self._samples[: count - first]))
+
+
+class CushionedRing(SampleRing):
+    """A ring that plays on: it begins with a cushion, and again each time that it ran dry.
+
+    Its writer and its reader have clocks of their own; what they drift apart is dropped at the far end.
+    """
+
+    def __init__(self, channel_count: int, rate_hz: int) -> None:
+        super().__init__(channel_count, rate_hz)
+        self._cushion = rate_hz * CUSHION_NS // 1_000_000_000
+        self._is_filling = True
+
+    def take(self, count: int) -> "tuple[Samples, int]":
+        """See ``SampleRing``; nothing while the cushion grows."""
+        if self._is_filling and self.level() < self._cushion + count:
+            return self._get(0), self._end_ns
+        self._is_filling = False
+        if self.level() > 4 * self._cushion + count:
+            self.leave(self._cushion + count)
+        taken, begin_ns = super().take(count)
+        self._is_filling = len(taken) < count
+        return taken, begin_ns

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from punktfunk.realtime.capture.live import GRACE_NS, KEPT_BEHIND_NS, LiveSound
-from punktfunk.realtime.capture.sample_ring import SampleRing
+from punktfunk.realtime.capture.sample_ring import CushionedRing, SampleRing
 
 RATE_HZ = 48_000
 MS = 1_000_000
@@ -48,6 +48,22 @@ def test_samples_know_when_they_were_captured():
     assert ring.take(240)[1] == 40 * MS
     assert ring.take(240)[1] == 45 * MS
     assert not ring.wait(1, 0)
+
+
+def test_a_ring_that_plays_on_begins_with_a_cushion_and_keeps_it():
+    ring = CushionedRing(1, RATE_HZ)
+    for turn in range(6):
+        ring.write(counting(240 * turn, 240), 0)
+        assert len(ring.take(240)[0]) == 0
+    ring.write(counting(1440, 240), 0)
+    assert ring.take(240)[0][0, 0] == 0
+    assert [len(ring.take(240)[0]) for _ in range(7)] == [240] * 6 + [0]
+    ring.write(counting(0, 240), 0)
+    assert len(ring.take(240)[0]) == 0  # dry: it fills again
+    for turn in range(40):
+        ring.write(counting(240 * turn, 240), 0)
+    assert len(ring.take(240)[0]) == 240
+    assert ring.level() == 1440
 
 
 class Clocked(SampleRing):
