@@ -19,6 +19,9 @@ HERE = Path(__file__).parent
 OFFSETS_TCP, OFFSETS_UDP = (-5, 0, 21), (9, 10, 11, 12)
 NATIVE_OFFSET = 12
 READY = "ready:"
+PATIENCE = float(
+    os.environ.get("PUNKTFUNK_TEST_PATIENCE", "1")
+)  # on an emulated processor everything takes longer
 
 
 def free_base_port(*addresses: str) -> int:
@@ -65,7 +68,7 @@ class Lines:
 
     def wait_for(self, text: str, seconds: float) -> str:
         """Return the next line with ``text``; what was said until then is in the failure."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * PATIENCE
         while (left := deadline - time.monotonic()) > 0:
             try:
                 line = self._queue.get(timeout=left)
@@ -135,7 +138,7 @@ class Host:
         if self.process.poll() is None:
             self.process.send_signal(number)
         try:
-            return self.process.wait(seconds)
+            return self.process.wait(seconds * PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait(5)
@@ -146,7 +149,7 @@ class Host:
     def cli(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "punktfunk", *words, "--state", str(self.state)],
-            env=self.environment, text=True, capture_output=True, timeout=30, check=check,
+            env=self.environment, text=True, capture_output=True, timeout=30 * PATIENCE, check=check,
         )  # fmt: skip
 
     def pair(self, client: "Client", pin: str = "1234", name: str = "test client") -> dict[str, Any]:
@@ -191,7 +194,7 @@ class Client:
         with contextlib.suppress(OSError):
             self.process.stdin.close()
         try:
-            self.process.wait(15)
+            self.process.wait(15 * PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait(5)
@@ -225,7 +228,7 @@ class Client:
     ) -> dict[str, Any]:
         """Launch (or resume) and wait until pictures come."""
         answer = self("start", app_id=app_id, width=width, height=height, fps=fps, **options)
-        waited = self("wait", frames=5, seconds=20)
+        waited = self("wait", frames=5, seconds=20 * PATIENCE)
         assert waited["frames"] >= 5, waited
         return answer
 

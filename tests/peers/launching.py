@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from harness import Host
+from harness import PATIENCE, Host
 
 PAINTER = [sys.executable, str(Path(__file__).parent / "painter.py")]
 
@@ -28,7 +28,7 @@ def said(host: Host) -> list[str]:
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = 15) -> None:
     """Wait until something outside this process is so."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * PATIENCE
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
         time.sleep(0.05)

@@ -28,6 +28,7 @@ from moonlight_python.stream import CDEF
 
 from punktfunk.realtime.capture import barcode
 
+PATIENCE = float(os.environ.get("PUNKTFUNK_TEST_PATIENCE", "1"))  # see harness.py
 MORE = """
 typedef struct _RTP_VIDEO_STATS { uint32_t packetCountVideo; uint32_t packetCountFec; uint32_t packetCountFecRecovered;
     uint32_t packetCountFecFailed; uint32_t packetCountOOS; uint32_t packetCountInvalid; uint32_t packetCountFecInvalid;
@@ -296,7 +297,7 @@ class Client:
     def do_pair(self, o: dict[str, Any]) -> dict[str, Any]:
         client = self.http(o)
         information = client.parse_server_info(client.get_server_info())
-        pair(client, self.identity, o["pin"], information, timeout=o.get("timeout", 30))
+        pair(client, self.identity, o["pin"], information, timeout=o.get("timeout", 30 * PATIENCE))
         return {"paired": True}
 
     def do_server(self, o: dict[str, Any]) -> dict[str, Any]:
@@ -310,7 +311,7 @@ class Client:
         client = self.http(o)
         arguments = f"appid={o['app_id']}&AssetType=2&AssetIdx=0"
         url = client._build_url(client.base_url_https, "appasset", arguments)
-        with urlopen(url, timeout=5, context=client._make_ssl_context()) as reply:
+        with urlopen(url, timeout=5 * PATIENCE, context=client._make_ssl_context()) as reply:
             Path(o["path"]).write_bytes(reply.read())
             return {"type": reply.headers["Content-Type"]}
 

@@ -27,7 +27,7 @@ from punktfunk.control.displays.wayland import open_wayland
 from punktfunk.control.system.journal import Journal
 from punktfunk.plan import Mode
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(900)]
 
 OLDEST = (6, 5, 6)
 PRESS, RELEASE = 7, 8

@@ -10,7 +10,7 @@ from launching import list_apps, said, wait_for, wait_to_hear
 from pictures import app_number
 from vm_pictures import barcodes
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(900)]
 PAINTER = Path(__file__).resolve().parents[1] / "peers" / "painter.py"
 
 
