@@ -60,7 +60,7 @@ class Pointer:
         state = PointerState(told.x_px, told.y_px, serial, bitmap)
         if state == before:
             return
-        self._moved = True
+        self._moved |= state.visible or before.visible
         with self._lock:
             self._state = state
         self.ring()
@@ -77,7 +77,7 @@ class Pointer:
                 os.eventfd_write(self._bell_fd, 1)
 
     def take_moved(self) -> bool:
-        """Tell pf-capture, once, whether anything changed since the last call."""
+        """Tell pf-capture, once, whether anything that can be seen changed since the last call."""
         moved, self._moved = self._moved, False
         return moved
 
