@@ -24,7 +24,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from shutil import which
 from typing import Any
 
 REPO = Path(__file__).resolve().parent.parent
@@ -33,6 +32,7 @@ sys.path[:0] = [str(REPO / "tests"), str(REPO / "tests" / "peers")]
 import psutil  # noqa: E402
 import trio  # noqa: E402
 from connecting import OPEN_HOST, Connecting  # noqa: E402
+from gnome_programs import gnome_environment  # noqa: E402
 from harness import Host  # noqa: E402
 
 MODES = ("1280x720@60", "800x600@60", "1920x1080@60", "640x360@30")
@@ -44,7 +44,6 @@ MEMORY_READINGS = 24
 """Fewer say nothing of memory: every size of picture and every thread finds its place first."""
 SETTLE_S = 10.0
 COUNTS = ("descriptors", "threads", "children", "outputs", "nodes", "journal")
-PROGRAMS = ("dbus-daemon", "pipewire", "wireplumber", "gnome-shell", "mutter")
 SCROLL = "while :; do seq 1 200; sleep 0.02; done"
 
 
@@ -56,26 +55,12 @@ def serving(kind: str, folder: Path) -> Iterator[Host]:
     environment = {"PUNKTFUNK_SESSION": kind, **OPEN_HOST, "XDG_RUNTIME_DIR": str(folder / "run")}
     (folder / "run").mkdir(mode=0o700)
     if kind == "gnome":
-        environment |= gnome_environment(folder)
+        gnome = gnome_environment(folder)
+        if gnome is None:
+            sys.exit("no GNOME: neither gnome-shell nor the tree of scripts/trixie_chroot is here")
+        environment |= gnome
     with Host(folder, display="auto", **environment) as host:
         yield host
-
-
-def gnome_environment(folder: Path) -> dict[str, str]:
-    """Where GNOME is not installed, wrap that of the tree: its programs run inside it."""
-    more = {"LIBGL_ALWAYS_SOFTWARE": "1", "GSETTINGS_BACKEND": "memory"}
-    if which("gnome-shell"):
-        return more
-    from gnome_session import INSIDE
-
-    if INSIDE is None or not INSIDE.exists():
-        sys.exit("no GNOME: neither gnome-shell nor the tree of scripts/trixie_chroot is here")
-    programs = folder / "programs"
-    programs.mkdir()
-    for name in PROGRAMS:
-        (programs / name).write_text(f'#!/bin/sh\nexec {INSIDE} {name} "$@"\n')
-        (programs / name).chmod(0o755)
-    return more | {"PATH": f"{programs}:{os.environ['PATH']}"}
 
 
 def status(host: Host) -> dict[str, Any]:

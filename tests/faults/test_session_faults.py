@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
+from gnome_programs import gnome_environment
 from launching import PAINTER
 from leftovers import short_folder
 from native_harness import NativeClient, native_port
@@ -24,10 +25,10 @@ pytestmark = [pytest.mark.fault, pytest.mark.timeout(120), *needs_sway, needs_pi
 
 
 class SessionHost(NativeHost):
-    """Serves a sway session of its own."""
+    """Serves a desktop session of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, display="auto", PUNKTFUNK_SESSION="sway", PUNKTFUNK_AUDIO="silence")
+    def __init__(self, folder: Path, kind: str = "sway", **more: str) -> None:
+        super().__init__(folder, display="auto", PUNKTFUNK_SESSION=kind, PUNKTFUNK_AUDIO="silence", **more)
 
     def status(self) -> dict[str, Any]:
         asked = [sys.executable, "-m", "punktfunk", "status", "--json", "--state", str(self.state)]
@@ -87,6 +88,7 @@ def test_killed_compositor(host: SessionHost) -> None:
     assert host.part("compositor")["restarts"] == 1
 
 
+@pytest.mark.slow
 def test_buses_and_sound_die_under_a_stream(host: SessionHost) -> None:
     """Sway's pictures need neither: the stream goes on, and both come back with what depends on them."""
     host.begin()
@@ -149,3 +151,30 @@ def test_sigterm_leaves_nothing(host: SessionHost) -> None:
     assert not list((host.folder / "run").rglob("*.json"))
     assert not list((host.folder / "run").rglob("s-*"))
     assert (host.state / "session/compositor.log").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_killed_gnome_shell_and_its_bus() -> None:
+    """GNOME Shell does not outlive its bus: both come back, once each, and so do clients."""
+    with short_folder() as folder:
+        gnome = gnome_environment(folder)
+        if gnome is None:
+            pytest.skip("neither gnome-shell nor the tree of scripts/trixie_chroot is here")
+        with SessionHost(folder, "gnome", **gnome) as host:
+            host.settle()
+            for name in ("compositor", "session bus"):
+                host.begin()
+                with host.streaming() as client:
+                    host.kill(name)
+                    host.hear("session: compositor runs again", 40)
+                    host.hear("ended (", 15)
+                    client.process.kill()
+                host.begin()
+                host.stream_once()
+            assert {part["part"]: part["restarts"] for part in host.status()["session"]["parts"]} == {
+                **dict.fromkeys(("system bus", "PipeWire", "WirePlumber", "Pulse server"), 0),
+                "session bus": 1,
+                "compositor": 2,
+            }
+            assert host.stop() == 0
