@@ -88,6 +88,11 @@ class GnomeSession:
         """What a part said."""
         return (self.folder / f"{name}.log").read_text(errors="replace")[-3000:]
 
+    def check_alive(self) -> None:
+        """The compositor has outlived it all."""
+        status = self.processes["compositor"].poll()
+        assert status is None, f"the compositor ended with status {status}: {self.log('compositor')}"
+
     def end(self, name: str, number: signal.Signals = signal.SIGTERM) -> None:
         """End one part and all that it started."""
         process = self.processes.pop(name)

@@ -56,7 +56,7 @@ def shown(session: GnomeSession) -> list[str]:
 def session() -> Iterator[GnomeSession]:
     with gnome_session("mutter") as running:
         yield running
-        assert running.processes["compositor"].poll() is None, running.log("compositor")
+        running.check_alive()
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ def session() -> Iterator[GnomeSession]:
     """A user with two monitors."""
     with gnome_session("mutter", "1024x768", "800x600") as running:
         yield running
-        assert running.processes["compositor"].poll() is None, running.log("compositor")
+        running.check_alive()
 
 
 @pytest.fixture
