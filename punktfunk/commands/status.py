@@ -55,9 +55,9 @@ def _sound(node: Mapping[str, Any]) -> str:
         return f"{head}: no sound server"
     if node["role"] != "sink":
         return f"{head}: {node['node_short']} samples came too late"
-    return (
-        f"{head}: leaves {node['delay_us'] / 1000:.1f} ms after it is played, {node['filled']} packets silent"
-    )
+    if not node["delay_us"]:
+        return f"{head}: no program has played yet"
+    return f"{head}: leaves {node['delay_us'] / 1000:.1f} ms after it is played"
 
 
 def _session(session: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from punktfunk.commands.status import describe
 from punktfunk.config import Settings
 from punktfunk.control.doctor.finding import Status
 from punktfunk.control.doctor.sound import sound_findings
@@ -40,6 +41,27 @@ def test_what_is_missing_has_a_remedy():
 @pytest.mark.parametrize("settings", [{"audio": "tone"}, {"audio": "silence"}, {"display": "testcard"}])
 def test_nothing_is_said_where_no_desktop_is_heard(settings):
     assert findings(**settings) == []
+
+
+def test_status_says_how_late_the_sound_is():
+    node = {
+        "description": "punktfunk: stream to anna",
+        "role": "sink",
+        "node_generation": 1,
+        "delay_us": 5400,
+    }
+    answer = {
+        **{"name": "host", "version": "1", "pid": 1, "display": "sway", "ready": True},
+        **{"gamestream": [], "native": []},
+    }
+
+    def line(**more):
+        return describe({**answer, "sound": [{**node, **more}]})[1]
+
+    assert line() == "sound: punktfunk: stream to anna: leaves 5.4 ms after it is played"
+    assert line(delay_us=0).endswith("no program has played yet")
+    assert line(node_generation=0).endswith("no sound server")
+    assert line(role="microphone", node_short=3).endswith("3 samples came too late")
 
 
 def test_a_session_of_our_own_has_no_server_of_the_user():
