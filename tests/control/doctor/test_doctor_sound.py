@@ -51,8 +51,13 @@ def test_status_says_how_late_the_sound_is():
         "delay_us": 5400,
     }
     answer = {
-        **{"name": "host", "version": "1", "pid": 1, "display": "sway", "ready": True},
-        **{"gamestream": [], "native": []},
+        "name": "host",
+        "version": "1",
+        "pid": 1,
+        "display": "sway",
+        "ready": True,
+        "gamestream": [],
+        "native": [],
     }
 
     def line(**more):
