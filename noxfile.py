@@ -91,6 +91,8 @@ DISTRO_AV_TESTS = (
     *("tests/realtime/test_pipeline.py", "tests/realtime/test_audio_link.py"),
     *("tests/realtime/test_sound_maker.py", "tests/control/doctor"),
 )
+WITHOUT_AV1 = "not AV1 and not svtav1 and not every_codec and not no_thread_is_left and not to_the_terminal"
+"""SVT-AV1 of the distributions before FFmpeg 8 refuses what is asked of it; AV1 is then not offered."""
 PYAV_FOR_LIBAVCODEC = {59: "12.3.0", 60: "13.1.0", 61: "16.1.0", 62: "18.1.0"}
 """The newest PyAV that builds against FFmpeg 5, 6, 7 and 8."""
 
@@ -111,7 +113,8 @@ def distro_av(session: nox.Session) -> None:
     session.install("--no-binary", "av", wanted)
     session.install(".[test,peers]", wanted)
     session.run("python", "-m", "punktfunk.realtime.encode.trial", *ENCODERS)
-    session.run("pytest", *DISTRO_AV_TESTS, *session.posargs)
+    left_out = ("-k", WITHOUT_AV1) if major < 62 else ()
+    session.run("pytest", *DISTRO_AV_TESTS, *left_out, *session.posargs)
 
 
 @nox.session(default=False)
