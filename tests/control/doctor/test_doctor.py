@@ -209,6 +209,7 @@ def test_examine_asks_every_part(monkeypatch):
         "realtime",
         SimpleNamespace(
             probe_encoders=lambda _wanted: [report()],
+            probe_sound=None,
             is_warm=lambda: False,
             self_check=None,
             simd_mode=None,
