@@ -198,8 +198,8 @@ def test_what_fails_on_a_realtime_thread_is_not_lost():
 
 
 def test_every_conversion_has_a_row_and_a_floor_in_full_hd():
-    found = [row for step in convert.benchmark(ConvertOptions(rounds=ROUNDS)).steps[:1] for row in step.run()]
-    assert [(row.case, row.baseline_name, row.floor) for row in found] == [("I420", SWSCALE, 3.0)]
+    assert set(CONVERT) == {(case, SWSCALE) for case in convert.CASES}
+    assert len(convert.benchmark(ConvertOptions()).steps) == len(convert.CASES)
     small = convert.benchmark(ConvertOptions(sizes=((64, 48),), rounds=ROUNDS))
     assert [row.case for row in small.rows()] == [f"{case}, 64x48" for case in convert.CASES]
 

@@ -48,7 +48,7 @@ values = st.recursive(
 
 
 @given(values)
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_what_is_built_is_read_back(value):
     data = build(value)
     assert len(data) % 8 == 0
@@ -56,7 +56,7 @@ def test_what_is_built_is_read_back(value):
 
 
 @given(st.one_of(st.binary(max_size=80), st.tuples(values, st.data())))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_bad_bytes_are_a_value_or_one_error(given):
     if isinstance(given, bytes):
         data = given
