@@ -9,6 +9,7 @@ from punktfunk import realtime
 from punktfunk.errors import Misuse, PunktfunkError
 from punktfunk.measure import convert, fec, frame, paired, ring, seal, send, stream
 from punktfunk.measure.floors import (
+    CONVERT,
     CRYPTOGRAPHY,
     FEC,
     LEOPARD,
