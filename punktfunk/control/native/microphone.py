@@ -45,6 +45,7 @@ class Microphone:
         self._came = trio.Event()
         self._player: SoundPlayer | None = None
         self._refused = False
+        self._hush: Callable[[], None] = _do_nothing
         self.counts: Counter[str] = Counter()
 
     def hear(self, frame: MicFrame) -> None:
@@ -61,6 +62,10 @@ class Microphone:
             return
         self.counts["heard"] += 1
         self._player.packet(SoundPacket(frame.sequence, time.monotonic_ns(), frame.opus))
+
+    def hush(self) -> None:
+        """Take the microphone away at once: the client has no right to it any more."""
+        self._hush()
 
     def status(self) -> dict[str, int]:
         """Describe it in values that JSON knows."""
@@ -84,28 +89,32 @@ class Microphone:
 
     async def _speak(self, node: SoundNode) -> None:
         """Play what comes until nothing comes any more."""
-        failed = trio.Event()
+        ended = trio.Event()
         problems: list[BaseException] = []
         token = trio.lowlevel.current_trio_token()
 
         def note(problem: BaseException) -> None:
             problems.append(problem)
-            token.run_sync_soon(failed.set)
+            token.run_sync_soon(ended.set)
 
         def no_picture() -> None:
             """Wait for no picture: a voice has none."""
 
         player = await trio.to_thread.run_sync(SoundPlayer, PLAN, RingSpeaker(node.ring), no_picture, note)
         player.start()
-        self._player = player
+        self._player, self._hush = player, ended.set
         try:
-            while self._came.is_set():
+            while self._came.is_set() and not ended.is_set():
                 self._came = trio.Event()
                 with trio.move_on_after(QUIET_S):
-                    await failed.wait()
-                if problems:
-                    raise EnvironmentProblem(f"its sound cannot be played: {problems[0]}")
+                    await ended.wait()
+            if problems:
+                raise EnvironmentProblem(f"its sound cannot be played: {problems[0]}")
         finally:
-            self._player = None
+            self._player, self._hush = None, _do_nothing
             with trio.CancelScope(shield=True):  # bounded by JOIN_NS
                 await trio.to_thread.run_sync(player.stop, JOIN_NS)
+
+
+def _do_nothing() -> None:
+    """Do nothing: there is no microphone to take away."""

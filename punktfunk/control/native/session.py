@@ -13,6 +13,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
@@ -26,7 +27,6 @@ from punktfunk.control.native.desks import Desks
 from punktfunk.control.native.facts import host_facts, route_mtu_bytes
 from punktfunk.control.native.hands import Hands
 from punktfunk.control.native.messages import MessageStream
-from punktfunk.control.native.microphone import Microphone
 from punktfunk.control.native.negotiate import Agreement, MediaPlace, NativeOffer, negotiate
 from punktfunk.control.native.probes import Probes
 from punktfunk.control.native.punch import MediaSocket
@@ -104,8 +104,6 @@ class Session:
         self._voice = Voice(messages, number, means.report)
         self._show = Show(number, connection, admitted, self._voice, means.desks, means.input)
         self._sounds = SessionSound(means.sounds, admitted.name, self._show.pipewire_remote, self._voice.tell)
-        self._microphone = Microphone(self._voice.tell, self._sounds.open_source)
-        self._audio: HostAudio | None = None
         self._began_s = trio.current_time()
         self._changes = trio.open_memory_channel[tuple[int | None, "Pacing | None"]](8)
 
@@ -128,8 +126,7 @@ class Session:
             "address": self._connection.remote_address[0],
             "seconds": round(trio.current_time() - self._began_s),
             **self._show.status(),
-            **(self._audio.status() if self._audio is not None else {}),
-            "microphone": self._microphone.status(),
+            **self._sounds.status(),
         }
         if (parts := self._parts) is not None:
             told |= {
@@ -213,7 +210,10 @@ class Session:
         extensions = start.extensions or Extensions()
         local = self._connection.local_address[0]
         hands = Hands(
-            access, agreement.welcome.gamepad, hear=self._microphone.hear, arrived_ns=self._newest_arrived_ns
+            access,
+            agreement.welcome.gamepad,
+            hear=self._sounds.microphone.hear,
+            arrived_ns=self._newest_arrived_ns,
         )
         video = Video(
             agreement,
@@ -259,9 +259,9 @@ class Session:
             if flags & DeliveryFlag.DIAGNOSTIC:
                 nursery.start_soon(self._show.run_without, parts)
             else:
-                self._audio = self._sound(parts.agreement)
-                nursery.start_soon(self._audio.run)
-                nursery.start_soon(self._microphone.run)
+                self._sounds.audio = self._sound(parts.agreement)
+                nursery.start_soon(self._sounds.audio.run)
+                nursery.start_soon(self._sounds.microphone.run)
                 nursery.start_soon(self._show.run, parts)
 
     def _sound(self, agreement: Agreement) -> HostAudio:
@@ -301,7 +301,9 @@ class Session:
 
     async def _keep_access(self, hands: Hands) -> None:
         """Tell the client of its rights; where they end, so does the session."""
-        sentence = await self.admitted.access.keep(self._voice.say_in_time, narrowed=hands.release_all)
+        access = self.admitted.access
+        narrowed = partial(self._sounds.narrowed, access, hands.release_all)
+        sentence = await access.keep(self._voice.say_in_time, narrowed=narrowed)
         self.end(CloseCode.ACCESS_EXPIRED, sentence)
 
     async def _change_sender(self, video: Video) -> None:
