@@ -190,7 +190,7 @@ class Settings(_Frozen):
         default="bars",
         description="picture of the test card; noise makes frames as large as the bitrate allows",
     )
-    encoder: Literal["auto", "nvenc", "vaapi", "qsv", "amf", "software"] = Field(
+    encoder: Literal["auto", "nvenc", "vaapi", "qsv", "amf", "vulkan", "software"] = Field(
         default="auto", description="video encoder family; auto takes the first that encodes a frame"
     )
     software_hevc: Flag = Field(default=False, description="offer HEVC also when only the CPU can encode it")
