@@ -76,8 +76,8 @@ def probe_encoders(
 
     ``wanted`` is ``auto``, a family (nvenc, vaapi, qsv, amf, vulkan, software) or an FFmpeg name such as
     libx264. A family or a name is never silently replaced: nothing else is tried, and codecs that it does not
-    cover have no encoder. ConfigError if ``wanted`` is nothing known. Blocks for up to ``timeout_s`` per candidate; a
-    machine without hardware encoders takes about a second.
+    cover have no encoder. ConfigError if ``wanted`` is nothing known. Blocks for up to ``timeout_s`` per
+    candidate; a machine without hardware encoders takes about a second.
     """
     tried = [known for known in CANDIDATES if _matches(known, wanted)]
     if not tried:
