@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 QUEUE_PACKETS: Final = 40
 """200 ms of 5 ms packets: what waits longer is of no use to a listener."""
 QUIET_NS: Final = 1_000_000_000
+REST_NS: Final = 100_000_000
+"""How long a silent desktop is waited for before looking whether the session goes on."""
 
 
 class MadeSound(NamedTuple):
@@ -158,6 +160,8 @@ class SoundMaker:
         """Make packets of what a desktop plays, when it does."""
         first, quiet_ns, counts = True, 0, self._counts()
         while not self._stop.is_set():
+            if quiet_ns >= QUIET_NS and not live.rest(REST_NS):
+                continue
             taken = live.take(next(counts))
             self._counters["sound_filled"] = live.filled_count
             quiet_ns = 0 if taken.samples.any() else quiet_ns + self._frame_ns

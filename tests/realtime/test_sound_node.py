@@ -155,6 +155,9 @@ class Fed:
     def __init__(self, levels):
         self.levels = list(levels)
 
+    def rest(self, _patience_ns):
+        return True
+
     def take(self, count):
         level = self.levels.pop(0) if self.levels else 0
         return Taken(np.full((count, 2), level, np.int16), 1_000, is_filled=not level)

@@ -78,6 +78,12 @@ class LiveSound:
             return self._flow(count, length_ns)
         return self._fill(count, length_ns)
 
+    def rest(self, patience_ns: int) -> bool:
+        """Make no silence, which nobody wants now: wait for samples; False if none came in so long."""
+        came = self._ring.wait(1, self._clock_ns() + patience_ns)
+        self._last_ns, self._is_dry = self._clock_ns(), True
+        return came
+
     def delay_ns(self) -> int:
         """Tell how long a packet's first sample has waited when it is taken: median of the last ones."""
         ordered = sorted(self._delays_ns)

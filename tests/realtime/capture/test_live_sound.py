@@ -131,6 +131,18 @@ def test_silence_keeps_the_time_when_nothing_plays_and_ends_at_once():
     assert live.filled_count == 40
 
 
+def test_nobody_wakes_for_a_silence_that_nobody_wants():
+    ring = Clocked({})
+    live, _ = packets(ring, 3)
+    assert not live.rest(100 * MS)
+    assert ring.now_ns == 1 + 115 * MS
+    ring.due = {ring.now_ns + 30 * MS: 240}
+    assert live.rest(100 * MS)
+    began_ns = ring.now_ns
+    assert not live.take(240).is_filled
+    assert (ring.now_ns, live.filled_count) == (began_ns, 3)
+
+
 def test_a_gap_is_filled_after_a_little_patience():
     ring = Clocked({5 * MS: 240, 10 * MS: 240, 15 * MS: 100})
     _, found = packets(ring, 4)
