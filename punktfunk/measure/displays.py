@@ -77,7 +77,7 @@ def _row(options: DisplaysOptions, case: str, unit: str, value: float) -> Row:
 
 def _capture_rows(options: DisplaysOptions, kind: str) -> Iterator[Row]:
     times = trio.run(_captured, kind, options.seconds)
-    if times.captured_ns.size < 2 * _FIRST_COUNT:
+    if times.captured_ns.size < _FIRST_COUNT + 2:
         raise EnvironmentProblem(f"{kind}: hardly a picture came", hint="Run it on a quieter machine.")
     # The first ones wait for kernels and for memory that is touched for the first time.
     age_us = (times.ready_ns - times.captured_ns)[_FIRST_COUNT:] / 1e3
