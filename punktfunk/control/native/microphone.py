@@ -15,7 +15,7 @@ from typing import Final
 
 import trio
 
-from punktfunk.control.problems import worded
+from punktfunk.control.problems import first_leaf, worded
 from punktfunk.errors import EnvironmentProblem, PunktfunkError
 from punktfunk.plan import SoundPlan
 from punktfunk.realtime import RingSpeaker, SoundNode, SoundPacket, SoundPlayer
@@ -83,8 +83,8 @@ class Microphone:
             try:
                 async with self._open_source(RATE_HZ) as node:
                     await self._speak(node)
-            except PunktfunkError as problem:
-                self._tell(f"no microphone: {worded(problem)}")
+            except* PunktfunkError as problems:
+                self._tell(f"no microphone: {worded(first_leaf(problems))}")
                 await trio.sleep(QUIET_S)
 
     async def _speak(self, node: SoundNode) -> None:

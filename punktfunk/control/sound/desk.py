@@ -226,7 +226,10 @@ class _Keeper:
 async def _stop(*nodes: SoundNode) -> None:
     with trio.CancelScope(shield=True):  # the bound lives inside stop()
         for node in nodes:
-            await trio.to_thread.run_sync(node.stop, JOIN_NS)
+            try:
+                await trio.to_thread.run_sync(node.stop, JOIN_NS)
+            except PunktfunkError as problem:  # a sound server that hangs ends no app
+                logger.warning("node=%s %s", node.plan.name, problem)
 
 
 def _slug(name: str) -> str:

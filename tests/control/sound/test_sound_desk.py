@@ -15,7 +15,7 @@ from punktfunk.control.sound import desk as desk_module
 from punktfunk.control.sound.desk import Listener, SoundDesk, heard
 from punktfunk.control.system.journal import Journal
 from punktfunk.control.system.waiting import wait_until
-from punktfunk.errors import EnvironmentProblem, PipelineFailed
+from punktfunk.errors import EnvironmentProblem, PipelineFailed, PunktfunkError
 from punktfunk.plan import AudioSource, SoundRole, SoundServerKind
 from punktfunk.realtime import NodeState, VoiceEncoder
 from punktfunk.realtime.capture.sample_ring import SampleRing
@@ -45,6 +45,8 @@ class FakeNode:
     def stop(self, _join_ns):
         self.is_stopped = True
         os.close(self.event_fd)
+        if self.problem:
+            raise PunktfunkError("pf-node did not stop within 2.0 s")
 
     def becomes(self, state=None, problem=None):
         self.now, self.problem = state, problem
@@ -207,6 +209,38 @@ async def test_a_microphone_is_there_while_somebody_speaks(tmp_path, monkeypatch
     assert microphone.counts["malformed"] == 2
     assert microphone.counts["heard"] > 4
     assert microphone.status()["unplayed"] >= 2
+
+
+class BrokenPlayer:
+    """A player whose thread dies at once."""
+
+    def __init__(self, _plan, _speaker, _picture, fail):
+        self.fail = fail
+
+    def start(self):
+        self.fail(ValueError("no decoder"))
+
+    def stop(self, _join_ns):
+        """Has ended already."""
+
+
+@pytest.mark.trio
+async def test_a_voice_that_cannot_be_played_ends_no_session(tmp_path, monkeypatch):
+    monkeypatch.setattr(microphone_module, "SoundPlayer", BrokenPlayer)
+    world, told = World(tmp_path), []
+    microphone = Microphone(
+        told.append, lambda rate_hz: world.desk.microphone(Listener("a"), rate_hz, told.append)
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(microphone.run)
+        await trio.testing.wait_all_tasks_blocked(0.005)
+        microphone.hear(MicFrame(1, 0, b"x"))
+        with trio.fail_after(5):
+            while not told:  # noqa: ASYNC110 - another thread's work
+                await trio.sleep(0.005)
+        assert told == ["no microphone: its sound cannot be played: no decoder"]
+        assert world.nodes[0].is_stopped
+        nursery.cancel_scope.cancel()
 
 
 @pytest.mark.trio
