@@ -13,7 +13,7 @@ import pytest
 from harness import Host
 from native_harness import NativeClient, native_port
 
-pytestmark = [pytest.mark.peer, pytest.mark.slow]
+pytestmark = pytest.mark.peer
 
 NEAR, FAR = "10.99.77.1", "10.99.77.2"
 _ROOM = f"""
@@ -82,6 +82,7 @@ def test_a_stream_crosses_and_clocks_agree(room: Room, far_host: Host, tmp_path:
     assert abs(take["clock_offset_ns"]) < take["clock_rtt_ns"]  # both ends read one clock
 
 
+@pytest.mark.slow
 def test_a_pulled_cable_is_waited_for(room: Room, far_host: Host, tmp_path: Path) -> None:
     with NativeClient(
         tmp_path, native_port(far_host), address=NEAR, prefix=room.enter(room.far), frames=120, idle_s=2.0
