@@ -16,7 +16,7 @@ from harness import Client, Host, paired
 from launching import list_apps, said, wait_for, wait_to_hear
 from pictures import app_number
 from plasma_session import plasma_session
-from vm_pictures import SLOW_S, barcodes
+from vm_pictures import COMPILED, SLOW_S, barcodes
 
 from punktfunk.control.displays.base import DisplayOptions
 from punktfunk.control.displays.kwin.backend import KWinDisplays
@@ -182,7 +182,7 @@ def test_other_displays_are_on_again_after_a_crash(let_in, tmp_path):
 def host(let_in, tmp_path_factory):
     folder = tmp_path_factory.mktemp("host")
     list_apps(folder, Painter=[sys.executable, str(PAINTER)], Events=["stdbuf", "-oL", "wev"])
-    with Host(folder, display="kwin", LC_ALL="C.UTF-8", **let_in.environment) as running:
+    with Host(folder, display="kwin", LC_ALL="C.UTF-8", **COMPILED, **let_in.environment) as running:
         yield running
 
 

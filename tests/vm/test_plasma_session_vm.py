@@ -8,7 +8,7 @@ import pytest
 from harness import Client, Host, paired
 from launching import list_apps, said, wait_for, wait_to_hear
 from pictures import app_number
-from vm_pictures import barcodes
+from vm_pictures import COMPILED, barcodes
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(900)]
 PAINTER = Path(__file__).resolve().parents[1] / "peers" / "painter.py"
@@ -31,7 +31,7 @@ def kwins():
 def test_a_plasma_of_our_own_is_streamed_and_ends_with_the_host(tmp_path):
     before = kwins()
     list_apps(tmp_path, Painter=[sys.executable, str(PAINTER)])
-    variables = {name: os.environ[name] for name in ("XDG_RUNTIME_DIR",)}
+    variables = {"XDG_RUNTIME_DIR": os.environ["XDG_RUNTIME_DIR"], **COMPILED}
     with Host(
         tmp_path, display="auto", PUNKTFUNK_SESSION="plasma", LIBGL_ALWAYS_SOFTWARE="1", **variables
     ) as host:
