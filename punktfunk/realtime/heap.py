@@ -4,7 +4,7 @@ import ctypes
 from typing import Final
 
 MOST_HEAPS: Final = 2
-LARGE_BYTES: Final = 4 << 20
+LARGE_BYTES: Final = 1 << 20
 """From here on memory comes from the kernel and goes back. Pictures and rings are made once for a stream."""
 _M_ARENA_MAX: Final = -8  # glibc, malloc/malloc.h
 _M_MMAP_THRESHOLD: Final = -3  # the same; setting it also ends its growing to 32 MiB with what is freed
