@@ -1,7 +1,9 @@
 """Outputs of a Hyprland, through a stand-in for its control socket in each of its languages."""
 
 import os
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hyprland_double import SIGNATURE, HyprlandDouble, Shown
@@ -26,9 +28,16 @@ MODE = Mode(1290, 2796, 59940)
 DEAD = ProcessIdentity(2**22 + 1, 1, "gone")
 
 
+@pytest.fixture
+def short_folder():
+    """A folder with a path that leaves room for names of sockets."""
+    with tempfile.TemporaryDirectory(prefix="hypr-") as name:
+        yield Path(name)
+
+
 @pytest.fixture(params=["hyprlang", "both", "lua"])
-async def double(request, tmp_path, nursery):
-    served = HyprlandDouble(tmp_path / "run", request.param)
+async def double(request, short_folder, nursery):
+    served = HyprlandDouble(short_folder, request.param)
     await nursery.start(served.run)
     return served
 
@@ -136,21 +145,23 @@ async def test_a_mode_that_does_not_come_is_an_error_and_leaves_nothing(double, 
     double.stuck.clear()
 
 
-async def test_a_hyprland_that_names_outputs_itself(tmp_path, nursery):
-    double = HyprlandDouble(tmp_path / "run", own_names=True)
+async def test_a_hyprland_that_names_outputs_itself(tmp_path, short_folder, nursery):
+    double = HyprlandDouble(short_folder, own_names=True)
     await nursery.start(double.run)
     async with backend(double, tmp_path).create(MODE, "client") as output:
         assert (output.name, output.mode) == ("HEADLESS-2", MODE)
     assert set(double.monitors) == {"DP-1"}
 
 
-async def test_without_hyprland_the_reason_says_so(tmp_path):
-    found = await AttachedHyprland(Journal(tmp_path), environment={"XDG_RUNTIME_DIR": str(tmp_path)}).probe()
+async def test_without_hyprland_the_reason_says_so(short_folder):
+    found = await AttachedHyprland(
+        Journal(short_folder), environment={"XDG_RUNTIME_DIR": str(short_folder)}
+    ).probe()
     assert (found.available, found.reason) == (False, "no Hyprland session of this user runs")
-    folder = tmp_path / "hypr" / "old"
+    folder = short_folder / "hypr" / "old"
     folder.mkdir(parents=True)
     (folder / "hyprland.lock").write_text(f"{DEAD.pid}\nwayland-1\n")
-    assert find_instances({"XDG_RUNTIME_DIR": str(tmp_path)}) == []
+    assert find_instances({"XDG_RUNTIME_DIR": str(short_folder)}) == []
 
 
 async def test_a_refusal_is_told_in_hyprlands_words(double):
