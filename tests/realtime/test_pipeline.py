@@ -78,7 +78,7 @@ def test_every_frame_arrives_in_order_and_undamaged(codec):
     assert numbers == sorted(set(numbers))
     for frame, stamp in seen:
         assert frame.timestamp_90k == stamp.captured_ns * 9 // 100_000 & 0xFFFFFFFF
-        assert 0 < frame.header.latency_tenths_ms < 5000
+        assert 0 < frame.header.latency_tenths_ms < 20_000
     assert counters["captured_frames"] >= counters["encoded_frames"] >= 20
     assert counters["oversize_frames"] == counters["ring_drops"] == 0
 
