@@ -6,13 +6,16 @@ It lets in only whom it knows, as in a real session.
 import os
 import signal
 import subprocess
+import sys
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import trio
 
+from punktfunk.control.displays.kwin.outputs import following_outputs
 from punktfunk.control.displays.kwin.start import answers
+from punktfunk.control.displays.wayland import open_wayland
 from punktfunk.control.system.waiting import wait_until
 
 FOLDER = Path(os.environ.get("XDG_RUNTIME_DIR", "/run/stream"))
@@ -97,3 +100,23 @@ def plasma_session():
         assert session.processes["kwin"].poll() is None, session.log("kwin")
     finally:
         session.end()
+
+
+def outputs(session):
+    """What KWin itself says of its outputs, by name: mode, place, whether it is on."""
+
+    async def ask():
+        path = f"{session.environment['XDG_RUNTIME_DIR']}/wayland-0"
+        async with open_wayland(path) as connection, following_outputs(connection) as devices:
+            return {d.name: (str(d.mode), (d.x, d.y), d.is_enabled) for d in devices.all()}
+
+    return trio.run(ask)
+
+
+def punktfunk(*words, check=True):
+    done = subprocess.run(
+        [sys.executable, "-m", "punktfunk", *words], capture_output=True, text=True, check=False, timeout=120
+    )
+    print(done.stdout, done.stderr)
+    assert not check or done.returncode == 0, done.stderr
+    return done

@@ -10,7 +10,13 @@ from launching import list_apps, said, wait_for, wait_to_hear
 from pictures import app_number
 from vm_pictures import COMPILED, barcodes
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.vm,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(
+        not os.environ.get("PUNKTFUNK_VM_STREAM"), reason="PUNKTFUNK_VM_STREAM does not ask for it"
+    ),
+]
 PAINTER = Path(__file__).resolve().parents[1] / "peers" / "painter.py"
 
 
