@@ -28,6 +28,7 @@ import punktfunk
 from punktfunk.control.displays.mutter.display_config import read_state
 from punktfunk.control.displays.mutter.monitors import State
 from punktfunk.control.system.dbus_link import open_link
+from punktfunk.errors import EnvironmentProblem
 from punktfunk.plan import Mode, PipeWireSource
 from punktfunk.realtime.capture.pipewire import PipeWireCapture
 
@@ -213,6 +214,8 @@ def watched(source: PipeWireSource) -> Iterator[None]:
                 frame = capture.next(50_000_000, -1)
                 if frame is not None:
                     frame.release()
+        except EnvironmentProblem:
+            ended.set()  # the session took its node away first, as sessions do at their end
         finally:
             capture.close()
 

@@ -49,7 +49,7 @@ def test_a_client_without_linux_of_its_own_receives(open_host: Host, tmp_path: P
 def test_clients_have_displays_of_their_own_and_change_modes(open_host: Host, tmp_path: Path) -> None:
     port = native_port(open_host)
     with (
-        NativeClient(tmp_path / "a", port, name="a", frames=90, modes=[(800, 600, 60_000)]) as changing,
+        NativeClient(tmp_path / "a", port, name="a", frames=240, modes=[(800, 600, 60_000)]) as changing,
         NativeClient(tmp_path / "b", port, name="b", frames=60, mode=(1024, 576, 60_000)) as staying,
     ):
         assert changing.wait_for("mode")["mode"] == "800x600@60"
