@@ -112,7 +112,8 @@ class Footprint:
             TOKEN.sub("TOKEN", str(path.relative_to(host.folder)))
             for part in ("run", "tmp", "state")
             for path in (host.folder / part).rglob("*")
-            if path.name != "app.log"
+            # WirePlumber writes what it remembers when it likes; the folder is its own desktop's, and goes with it.
+            if path.name != "app.log" and path.parent.name != "wireplumber"
         )
 
     @staticmethod
