@@ -121,8 +121,8 @@ def test_every_plan_is_decodable(frame_bytes, packet_bytes, percent, minimum_par
         if block.percent:
             assert block.percent >= percent
             reachable = min(minimum_parity, 255 - block.data_count)
-            # whole percents may fall one short of the minimum above 100 shards, or at 255 percent
-            assert block.parity_count >= reachable - (block.data_count > 100) or block.percent == 255
+            # a whole percent is rounded down: short of the minimum by one for each hundred shards, or at 255
+            assert block.parity_count >= reachable - block.data_count // 100 or block.percent == 255
     kinds = [block.percent > 0 for block in plan.blocks]
     assert kinds == sorted(kinds, reverse=True)
     if percent and not all(kinds):
