@@ -177,6 +177,7 @@ def test_a_sender_continues_the_stream_of_another() -> None:
 def test_the_destination_may_change_while_running(stream: Stream) -> None:
     stream.push(b"one")
     assert parse_datagram(stream.receive(3)[0]).frame_index == 1
+    stream.wait_for("frames", 1)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 0))
         other.settimeout(5)
