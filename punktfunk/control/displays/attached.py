@@ -133,7 +133,7 @@ async def take_away(journal: Journal, entry: Entry) -> str:
     lives is kept, and the sentence says so.
     """
     # Another session may have left its monitors to this one meanwhile.
-    entry = next((now for now in journal.entries()[0] if now.token == entry.token), entry)
+    entry = journal.newest(entry)
     if not entry.processes or not is_alive(entry.processes[0]):
         journal.remove(entry.token)
         return f"the sway of output {entry.output_name or '(unnamed)'} is gone, and the output with it"

@@ -9,7 +9,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,7 @@ import trio
 
 from punktfunk.control.desktop.parts import Part
 from punktfunk.control.desktop.services import sound_parts
+from punktfunk.control.displays.base import VirtualOutput
 from punktfunk.control.sound.servers import PIPEWIRE_SOCKET
 from punktfunk.control.system.journal import Entry, Journal, new_entry
 from punktfunk.control.system.processes import (
@@ -79,6 +80,17 @@ class PrivateSession:
                 await self.end_processes()
                 shutil.rmtree(self.folder, ignore_errors=True)
                 self._journal.remove(self.entry.token)
+
+    async def start_by(
+        self, renderers: Sequence[str], start: Callable[[str], Awaitable[VirtualOutput]]
+    ) -> VirtualOutput:
+        """Start with the first renderer that works; EnvironmentProblem of the last one where none does."""
+        for renderer in renderers[:-1]:
+            try:
+                return await start(renderer)
+            except EnvironmentProblem:
+                await self.end_processes()
+        return await start(renderers[-1])
 
     async def end_processes(self) -> None:
         """End what was started, newest first, then whatever it started that is still there."""

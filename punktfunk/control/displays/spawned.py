@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -70,17 +71,8 @@ class SpawnedSway:
         found = await self.probe()
         if not found.available:
             raise EnvironmentProblem(found.reason, hint=found.hint)
-        renderers = find_renderers()
         async with PrivateSession(self._journal).opened() as session:
-            for renderer in renderers:
-                try:
-                    output = await self._start(session, mode, renderer)
-                    break
-                except EnvironmentProblem:
-                    if renderer == renderers[-1]:
-                        raise
-                    await session.end_processes()
-            yield output
+            yield await session.start_by(find_renderers(), partial(self._start, session, mode))
 
     async def change_mode(self, output: VirtualOutput, mode: Mode) -> VirtualOutput:
         """Give the session's output another mode; applications stay."""

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import trio
@@ -98,17 +99,8 @@ class SpawnedWlroots:
         found, compositor = await self.probe(), await self._find()
         if compositor is None or not found.available:
             raise EnvironmentProblem(found.reason, hint=found.hint)
-        renderers = find_renderers()
         async with PrivateSession(self._journal).opened() as session:
-            for renderer in renderers:
-                try:
-                    output = await self._start(session, compositor, mode, renderer)
-                    break
-                except EnvironmentProblem:
-                    if renderer == renderers[-1]:
-                        raise
-                    await session.end_processes()
-            yield output
+            yield await session.start_by(find_renderers(), partial(self._start, session, compositor, mode))
 
     async def change_mode(self, output: VirtualOutput, mode: Mode) -> VirtualOutput:
         """Give the session's output another mode; applications stay."""

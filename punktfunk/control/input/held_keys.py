@@ -1,8 +1,9 @@
-"""Key and text events as presses of evdev keys, for whatever presses evdev keys: EIS, Notify*, uinput.
+"""Key and text events as presses of evdev keys, for whatever presses evdev keys: EIS, Notify*, uinput, wlr.
 
-Here the compositor itself follows modifiers, in its own keymap. Whoever asks for a character gets the keys
-that type it there; characters that it lacks are entered by Ctrl+Shift+U and their number in hexadecimal, as
-GTK's and IBus's programs understand it.
+Text is for those whose compositor follows modifiers itself, in its own keymap; a virtual keyboard of wlr is
+told them apart and types in its own way. Whoever asks for a character gets the keys that type it there;
+characters that it lacks are entered by Ctrl+Shift+U and their number in hexadecimal, as GTK's and IBus's
+programs understand it.
 """
 
 from collections.abc import Callable, Iterator

@@ -8,27 +8,14 @@ import os
 import time
 from typing import Any
 
+from punktfunk.control.input.held_keys import HeldKeys
 from punktfunk.control.input.keymap import Keymap, ModifierState, build_text_keymap
-from punktfunk.control.input.virtual_keys import (
-    CHARACTERS,
-    LEFT_ALT,
-    LEFT_CTRL,
-    LEFT_META,
-    LEFT_SHIFT,
-    NUM_LOCK,
-    evdev_code,
-)
-from punktfunk.wire.input import Key, Modifiers
+from punktfunk.control.input.virtual_keys import NUM_LOCK
+from punktfunk.wire.input import Key
 
 TEXT_CODES = (*range(2, 14), *range(16, 28), *range(30, 42), *range(43, 54))
 """Keys of the text keyboard: printing ones only, as programs know Escape or Enter by code, not by meaning."""
 
-MODIFIER_KEYS = {
-    Modifiers.SHIFT: (LEFT_SHIFT, 54),
-    Modifiers.CTRL: (LEFT_CTRL, 97),
-    Modifiers.ALT: (LEFT_ALT, 100),
-    Modifiers.META: (LEFT_META, 126),
-}
 NO_STATE = ModifierState(0, 0, 0, 0)
 
 
@@ -47,7 +34,7 @@ class Keyboard:
         self._manager, self._seat = manager, seat
         self._text_device: Any = None
         self._text_characters: list[str] = []
-        self._held: set[int] = set()
+        self._keys = HeldKeys(self._send, keymap)
         self._told = NO_STATE
         # Clients name keypad keys by their digit whatever their Num Lock says: ours must be on.
         self._keymap.update(NUM_LOCK, pressed=True)
@@ -56,49 +43,9 @@ class Keyboard:
 
     def key(self, event: Key) -> bool:
         """Press or release a key; False if no key has that code."""
-        code = self._code(event)
-        if code is None:
-            return False
-        missing = self._missing_modifiers(event, code)
-        for modifier in missing:
-            self._press(modifier)
-        if event.pressed:
-            self._press(code)
-        else:
-            self._release(code)
-        for modifier in reversed(missing):
-            self._release(modifier)
-        return True
+        return self._keys.key(event)
 
-    def _code(self, event: Key) -> int | None:
-        virtual_key = event.virtual_key & 0xFF
-        if not event.normalised and virtual_key in CHARACTERS:
-            stroke = self._keymap.stroke(chr(virtual_key).lower())
-            if stroke is not None:
-                return stroke.code
-        return evdev_code(virtual_key)
-
-    def _missing_modifiers(self, event: Key, code: int) -> list[int]:
-        """Keys for modifiers that the client has down without having said so: on-screen keyboards do that."""
-        if not event.pressed or any(code in keys for keys in MODIFIER_KEYS.values()):
-            return []
-        return [
-            keys[0]
-            for modifier, keys in MODIFIER_KEYS.items()
-            if modifier in event.modifiers and not self._held.intersection(keys)
-        ]
-
-    def _press(self, code: int) -> None:
-        if code not in self._held:  # clients repeat a held key; whoever receives it repeats by itself
-            self._held.add(code)
-            self._send(code, pressed=True)
-
-    def _release(self, code: int) -> None:
-        if code in self._held:
-            self._held.remove(code)
-            self._send(code, pressed=False)
-
-    def _send(self, code: int, *, pressed: bool) -> None:
+    def _send(self, code: int, pressed: bool) -> None:  # noqa: FBT001 - HeldKeys' callback
         self._device.key(now_ms(), code, int(pressed))
         self._keymap.update(code, pressed=pressed)
         self._tell_modifiers()
@@ -116,7 +63,7 @@ class Keyboard:
         """Type characters, whatever is held meanwhile."""
         for character in text:
             stroke = self._keymap.stroke(character)
-            if stroke is not None and stroke.code not in self._held:
+            if stroke is not None and stroke.code not in self._keys.held:
                 self._set_modifiers(ModifierState(stroke.modifiers, 0, 0, 0))
                 self._device.key(now_ms(), stroke.code, 1)
                 self._device.key(now_ms(), stroke.code, 0)
@@ -140,8 +87,7 @@ class Keyboard:
 
     def release_all(self) -> None:
         """Release every held key."""
-        for code in sorted(self._held):
-            self._release(code)
+        self._keys.release_all()
 
     def destroy(self) -> None:
         """Take the keyboards away."""

@@ -5,7 +5,6 @@ KWin follows modifiers itself and releases what a connection held when that ends
 no pens and no fractions of a wheel's click beside the distance scrolled.
 """
 
-from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -21,8 +20,10 @@ from punktfunk.control.input.held_keys import HeldKeys
 from punktfunk.control.input.host_keymap import read_session_keymap
 from punktfunk.control.input.host_layout import read_host_layout
 from punktfunk.control.input.keymap import compile_names, keysym_of
-from punktfunk.control.input.pointer import BUTTONS, CLICK, HORIZONTAL, UNITS_PER_CLICK, VERTICAL
+from punktfunk.control.input.pointer import CLICK, HORIZONTAL, UNITS_PER_CLICK, VERTICAL
+from punktfunk.control.input.wayland_injector import WaylandInjector
 from punktfunk.errors import EnvironmentProblem
+from punktfunk.wire.evdev.desk import MOUSE_BUTTONS
 from punktfunk.wire.input import (
     ContactEvent,
     InputEvent,
@@ -41,14 +42,11 @@ if TYPE_CHECKING:
     from punktfunk.control.input.keymap import Keymap
 
 SINCE_KEYSYM: Final = 6
-BACKLOG_EVENTS: Final = 256
-"""How many events are queued for a KWin that does not read; then they are dropped, motion at once."""
-
 RELEASE_S: Final = 1.0
 TOUCHES: Final = 10
 
 
-class KWinInjector:
+class KWinInjector(WaylandInjector):
     """See :class:`punktfunk.control.input.base.Injector`.
 
     ``region`` tells where the output lies now; None while there is none.
@@ -64,48 +62,13 @@ class KWinInjector:
         region: Callable[[], Region | None],
         keymap: "Keymap | None",
     ) -> None:
-        self.injected: Counter[str] = Counter()
-        self.unsupported: Counter[str] = Counter()
-        self.dropped: Counter[str] = Counter()
-        self._connection = connection
+        super().__init__(connection)
         self._device = device
         self._types_keysyms = version >= SINCE_KEYSYM
         self._region = region
         self._keys = HeldKeys(self._send_key, keymap)
         self._buttons: set[MouseButton] = set()
         self._touches: dict[int, int] = {}  # the client's pointer id -> ours
-        self._backlog_count = 0
-        self._lost_state = False
-        connection.on_recovered = self._recover
-
-    def inject(self, event: InputEvent) -> None:
-        """Make one event real, or count why not."""
-        kind = type(event).__name__
-        if not self._has_room(event):
-            self.dropped[kind] += 1
-        elif self._dispatch(event):
-            self.injected[kind] += 1
-            self._connection.flush()
-        else:
-            self.unsupported[kind] += 1
-
-    def _has_room(self, event: InputEvent) -> bool:
-        if not self._connection.alive:
-            return False
-        if not self._connection.stalled:
-            self._backlog_count = 0
-            return True
-        if isinstance(event, MouseMove | MouseMoveAbsolute):
-            return False
-        self._backlog_count += 1
-        self._lost_state = self._lost_state or self._backlog_count > BACKLOG_EVENTS
-        return self._backlog_count <= BACKLOG_EVENTS
-
-    def _recover(self) -> None:
-        """Release everything after events were lost: one of them may have been a release."""
-        if self._lost_state:
-            self._lost_state = False
-            self.release_all()
 
     def _dispatch(self, event: InputEvent) -> bool:
         match event:
@@ -165,7 +128,7 @@ class KWinInjector:
     def _click(self, event: MouseClick) -> None:
         if event.pressed != (event.button in self._buttons):
             self._buttons.symmetric_difference_update({event.button})
-            self._device.button(BUTTONS[event.button], int(event.pressed))
+            self._device.button(MOUSE_BUTTONS[event.button], int(event.pressed))
 
     def _wheel(self, event: Wheel) -> None:
         """Scroll; Wayland's vertical axis points down, GameStream's up."""

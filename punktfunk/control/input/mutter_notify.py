@@ -17,6 +17,7 @@ from punktfunk.control.displays.mutter.cast import REMOTE, Cast
 from punktfunk.control.input.base import DESK_AND_TOUCH
 from punktfunk.control.input.held_keys import HeldKeys
 from punktfunk.control.system.serving import serving_nursery
+from punktfunk.wire.evdev.desk import MOUSE_BUTTONS
 from punktfunk.wire.input import (
     ContactEvent,
     InputEvent,
@@ -33,13 +34,6 @@ from punktfunk.wire.input import (
 if TYPE_CHECKING:
     from punktfunk.control.input.keymap import Keymap
 
-BUTTONS: Final = {
-    MouseButton.LEFT: 0x110,
-    MouseButton.RIGHT: 0x111,
-    MouseButton.MIDDLE: 0x112,
-    MouseButton.X1: 0x113,
-    MouseButton.X2: 0x114,
-}
 CLICK: Final = 120
 UNITS_PER_CLICK: Final = 10.0
 WHEEL: Final = 2
@@ -127,7 +121,7 @@ class NotifyInjector:
     def _click(self, event: MouseClick) -> None:
         if event.pressed != (event.button in self._buttons):
             self._buttons.symmetric_difference_update({event.button})
-            self._call("NotifyPointerButton", "ib", BUTTONS[event.button], event.pressed)
+            self._call("NotifyPointerButton", "ib", MOUSE_BUTTONS[event.button], event.pressed)
 
     def _wheel(self, event: Wheel) -> None:
         """Scroll: whole clicks as clicks, the rest smoothly. Mutter's vertical axis points down."""

@@ -3,15 +3,9 @@
 from typing import Any
 
 from punktfunk.control.input.keyboard import now_ms
+from punktfunk.wire.evdev.desk import MOUSE_BUTTONS
 from punktfunk.wire.input import MouseButton, MouseClick, MouseMove, MouseMoveAbsolute, Wheel
 
-BUTTONS = {
-    MouseButton.LEFT: 0x110,
-    MouseButton.RIGHT: 0x111,
-    MouseButton.MIDDLE: 0x112,
-    MouseButton.X1: 0x113,
-    MouseButton.X2: 0x114,
-}
 VERTICAL, HORIZONTAL = 0, 1
 WHEEL_SOURCE = 0
 CLICK = 120
@@ -44,7 +38,7 @@ class Pointer:
         if event.pressed == (event.button in self._held):
             return
         self._held.symmetric_difference_update({event.button})
-        self._device.button(now_ms(), BUTTONS[event.button], int(event.pressed))
+        self._device.button(now_ms(), MOUSE_BUTTONS[event.button], int(event.pressed))
         self._device.frame()
 
     def wheel(self, event: Wheel) -> None:

@@ -1,7 +1,6 @@
 """The injector for wlroots compositors: a virtual pointer on the session's output and virtual keyboards."""
 
 import os
-from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,58 +16,27 @@ from punktfunk.control.input.host_layout import read_host_layout
 from punktfunk.control.input.keyboard import Keyboard
 from punktfunk.control.input.keymap import Keymap, compile_names, compile_text
 from punktfunk.control.input.pointer import Pointer
+from punktfunk.control.input.wayland_injector import WaylandInjector
 from punktfunk.errors import EnvironmentProblem
 from punktfunk.plan import WaylandSource
 from punktfunk.wire.input import InputEvent, Key, MouseClick, MouseMove, MouseMoveAbsolute, Text, Wheel
 from punktfunk.wire.wayland.virtual_keyboard_unstable_v1 import ZwpVirtualKeyboardManagerV1
 from punktfunk.wire.wayland.wlr_virtual_pointer_unstable_v1 import ZwlrVirtualPointerManagerV1
 
-BACKLOG_EVENTS = 256
-"""How many events are queued for a compositor that does not read; then they are dropped, motion at once."""
-
 KEYBOARD_CAPABILITY = 2
 MAXIMUM_KEYMAP_BYTES = 1 << 20
 RELEASE_S = 1.0
 
 
-class WlrInjector:
+class WlrInjector(WaylandInjector):
     """See :class:`punktfunk.control.input.base.Injector`."""
 
     handles = DESK_EVENTS
 
     def __init__(self, connection: WaylandConnection, pointer: Pointer, keyboard: Keyboard) -> None:
-        self._connection = connection
+        super().__init__(connection)
         self._pointer = pointer
         self._keyboard = keyboard
-        self.injected: Counter[str] = Counter()
-        self.unsupported: Counter[str] = Counter()
-        self.dropped: Counter[str] = Counter()
-        self._backlog_count = 0
-        self._lost_state = False
-        connection.on_recovered = self._recover
-
-    def inject(self, event: InputEvent) -> None:
-        """Make one event real, or count why not."""
-        kind = type(event).__name__
-        if not self._has_room(event):
-            self.dropped[kind] += 1
-        elif self._dispatch(event):
-            self.injected[kind] += 1
-            self._connection.flush()
-        else:
-            self.unsupported[kind] += 1
-
-    def _has_room(self, event: InputEvent) -> bool:
-        if not self._connection.alive:
-            return False
-        if not self._connection.stalled:
-            self._backlog_count = 0
-            return True
-        if isinstance(event, MouseMove | MouseMoveAbsolute):
-            return False
-        self._backlog_count += 1
-        self._lost_state = self._lost_state or self._backlog_count > BACKLOG_EVENTS
-        return self._backlog_count <= BACKLOG_EVENTS
 
     def _dispatch(self, event: InputEvent) -> bool:
         match event:
@@ -87,12 +55,6 @@ class WlrInjector:
             case _:
                 return False
         return True
-
-    def _recover(self) -> None:
-        """Release everything after events were lost: one of them may have been a release."""
-        if self._lost_state:
-            self._lost_state = False
-            self.release_all()
 
     def release_all(self) -> None:
         """Release every key and button that is held."""

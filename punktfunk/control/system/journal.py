@@ -167,6 +167,10 @@ class Journal:
                 refused.append(f"{path.name}: {error}")
         return found, refused
 
+    def newest(self, entry: Entry) -> Entry:
+        """Return an entry as it stands now, as others may have added to it; itself where it is gone."""
+        return next((now for now in self.entries()[0] if now.token == entry.token), entry)
+
     def orphans(self) -> tuple[list[Entry], list[str]]:
         """Read the entries whose owner is dead, and name the files set aside."""
         found, refused = self.entries()

@@ -128,7 +128,7 @@ async def take_away(journal: Journal, entry: Entry) -> str:
     An entry whose Hyprland cannot be reached but lives is kept, and the sentence says so.
     """
     # Another session may have handed its monitors over to this one meanwhile.
-    entry = next((now for now in journal.entries()[0] if now.token == entry.token), entry)
+    entry = journal.newest(entry)
     if not entry.processes or not is_alive(entry.processes[0]):
         journal.remove(entry.token)
         return f"the Hyprland of output {entry.output_name or '(unnamed)'} is gone, and the output with it"

@@ -10,6 +10,7 @@ from punktfunk.control.displays.base import Region
 from punktfunk.control.input.base import DESK_AND_TOUCH, Injector
 from punktfunk.control.input.eis.sender import EisDevice, EisSender, open_sender, read_keymap
 from punktfunk.control.input.held_keys import HeldKeys
+from punktfunk.wire.evdev.desk import MOUSE_BUTTONS
 from punktfunk.wire.input import (
     ContactEvent,
     InputEvent,
@@ -26,13 +27,6 @@ from punktfunk.wire.input import (
 if TYPE_CHECKING:
     from punktfunk.control.input.keymap import Keymap
 
-BUTTONS: Final = {
-    MouseButton.LEFT: 0x110,
-    MouseButton.RIGHT: 0x111,
-    MouseButton.MIDDLE: 0x112,
-    MouseButton.X1: 0x113,
-    MouseButton.X2: 0x114,
-}
 CLICK: Final = 120
 MOST_CONTACTS: Final = 16
 """Fingers at once: servers have so many slots, and mutter dies of an ``up`` without one."""
@@ -140,7 +134,7 @@ class EisInjector:
         device = held or self._sender.device("BUTTON")
         if device is None:
             return False
-        device.handle.button(BUTTONS[event.button], event.pressed).frame()
+        device.handle.button(MOUSE_BUTTONS[event.button], event.pressed).frame()
         if event.pressed:
             self._buttons[event.button] = device
         else:
