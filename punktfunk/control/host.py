@@ -54,6 +54,7 @@ from punktfunk.control.pairing_prompt import PairingAnnouncer, read_pins
 from punktfunk.control.problems import first_leaf
 from punktfunk.control.readiness import Readiness
 from punktfunk.control.sockets import BoundSocket, bound_sockets, resolve_bind
+from punktfunk.control.system.garbage import set_aside_what_stays
 from punktfunk.control.system.journal import Journal
 from punktfunk.control.trust import ClientBook, PairedClient, end_expired
 from punktfunk.errors import ConfigError, PunktfunkError
@@ -274,6 +275,7 @@ class _Host:
             )
         if settings.gamestream:
             await self._begin_gamestream(nursery, state, service, sockets, tcp[2], encoders, realtime)
+        set_aside_what_stays()
         readiness.ready.set()
         chosen = ["Moonlight"] * settings.gamestream + ["punktfunk connect"] * settings.native
         report(f"ready: choose this host in {' or '.join(chosen)}")
