@@ -11,8 +11,8 @@ from typing import Final, Protocol
 
 import trio
 
-from punktfunk.control.native.negotiate import AudioTerms
 from punktfunk.control.native.sound_terms import COPY_HEADER_BYTES, sound_plan
+from punktfunk.control.native.terms import AudioTerms
 from punktfunk.control.problems import worded
 from punktfunk.errors import EnvironmentProblem, PipelineFailed
 from punktfunk.plan import AudioSource

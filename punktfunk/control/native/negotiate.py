@@ -5,17 +5,16 @@ blocks, GF(2^16) above; AES unless this CPU lacks the instructions and the clien
 punktfunk-1 sections 2.3, 2.6, 2.7 and 2.9.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Final, Literal
+from typing import Final
 
 from punktfunk.control.adapt.budget import clamp_kbps, encoder_bitrate
 from punktfunk.control.adapt.fec import INITIAL_PERCENT
-from punktfunk.control.deep_colour import NO_DEEP_COLOUR, DeepColour
 from punktfunk.control.native.refusal import TurnedAway
+from punktfunk.control.native.terms import AudioTerms, MediaPlace, NativeOffer
 from punktfunk.plan import (
-    AudioSource,
     Codec,
     ColourSpace,
     EncodePlan,
@@ -23,7 +22,6 @@ from punktfunk.plan import (
     Mode,
     NativeSendPlan,
     Pacing,
-    RealtimePlan,
 )
 from punktfunk.wire.native.capabilities import (
     CHROMA_420,
@@ -32,7 +30,6 @@ from punktfunk.wire.native.capabilities import (
     ClientCap,
     CloseCode,
     CodecBit,
-    CompositorKind,
     Grant,
     HostCap,
     HostCap2,
@@ -72,49 +69,6 @@ _CIPHERS: Final = {
 }
 HDR10: Final = (9, 16, 9)
 """CICP numbers of primaries, transfer and matrix: BT.2020, PQ (ITU-T H.273)."""
-
-CipherSetting = Literal["auto", "aes", "chacha20"]
-
-
-@dataclass(frozen=True, slots=True)
-class NativeOffer:
-    """What every session of this host may use; ``encoders`` maps each offered codec to an FFmpeg encoder."""
-
-    encoders: Mapping[Codec, str]
-    fec_percent: int | None  # the operator's own number; None adapts
-    pacing: Pacing
-    forced_pacing: bool  # the operator's choice: clients may not change it
-    cipher: CipherSetting
-    aes_is_fast: bool
-    compositor: CompositorKind
-    realtime: RealtimePlan
-    sound: AudioSource = AudioSource.SILENCE
-    pcm: bool = True
-    management_port: int = 0
-    deep_colour: DeepColour = NO_DEEP_COLOUR
-    sends_pointer: bool = False  # the display gives pictures without it, and tells where it is
-
-
-@dataclass(frozen=True, slots=True)
-class MediaPlace:
-    """Where this session's video leaves from."""
-
-    local_address: str
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
-class AudioTerms:
-    """What the sound of the session is, as Welcome says it, and what it takes of the budget."""
-
-    channel_count: int = 2
-    codec: int = 0
-    rate_hz: int = 48_000
-    bits: int = 16
-    frame_us: int = 0
-    layout: int = 0
-    host_caps: HostCap = HostCap(0)  # noqa: RUF009 - a flag value is immutable
-    bitrate_kbps: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +150,45 @@ def negotiate(
     random_bytes: Callable[[int], bytes],
 ) -> Agreement:
     """Return the session for a Hello; ``rights`` are grants and seconds left. TurnedAway says why none."""
+    chosen = _choose(hello, offer, place, random_bytes)
+    return Agreement(
+        mode=chosen.mode,
+        codec=chosen.codec,
+        encoder_name=offer.encoders[chosen.codec],
+        budget_kbps=chosen.budget_kbps,
+        audio=audio,
+        fec_percent=chosen.fec_percent,
+        fec_fixed=offer.fec_percent is not None,
+        pacing=offer.pacing,
+        cipher=_CIPHERS[chosen.cipher],
+        key=chosen.chacha_key or chosen.key,
+        salt=chosen.salt,
+        welcome=_welcome(hello, offer, chosen, audio, place.port, rights),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What the host decides of a session's pictures and packets."""
+
+    mode: Mode
+    codec_bit: CodecBit
+    codec: Codec
+    ten_bit: bool
+    chroma_444: bool
+    budget_kbps: int
+    fec_percent: int
+    fec_scheme: FecScheme
+    shard_bytes: int
+    cipher: Cipher
+    key: bytes
+    salt: bytes
+    chacha_key: bytes | None
+
+
+def _choose(
+    hello: Hello, offer: NativeOffer, place: MediaPlace, random_bytes: Callable[[int], bytes]
+) -> _Chosen:
     mode = requested_mode(hello.width_px, hello.height_px, hello.refresh_hz)
     if mode is None:
         raise TurnedAway(
@@ -208,35 +201,57 @@ def negotiate(
     budget_kbps = clamp_kbps(hello.bitrate_kbps)
     fec_percent = INITIAL_PERCENT if offer.fec_percent is None else offer.fec_percent
     shard_bytes = SHARD_BYTES_IPV6 if ip_address(place.local_address).version == 6 else SHARD_BYTES_IPV4
-    scheme = _scheme(budget_kbps, hello.refresh_hz, shard_bytes, fec_percent)
     cipher = _cipher(hello, offer)
-    key, salt = random_bytes(KEY_BYTES), random_bytes(SALT_BYTES)
-    chacha_key = random_bytes(CHACHA20_KEY_BYTES) if cipher is Cipher.CHACHA20_POLY1305 else None
-    grants, expires_in_s = rights
-    welcome = Welcome(
-        media_port=place.port,
-        width_px=mode.width_px,
-        height_px=mode.height_px,
-        refresh_hz=hello.refresh_hz,
-        fec_scheme=scheme,
+    return _Chosen(
+        mode=mode,
+        codec_bit=codec_bit,
+        codec=codec,
+        ten_bit=ten_bit,
+        chroma_444=chroma_444,
+        budget_kbps=budget_kbps,
         fec_percent=fec_percent,
-        data_max=GF8_DATA_MAX if scheme is FecScheme.GF8 else GF16_DATA_MAX,
+        fec_scheme=_scheme(budget_kbps, hello.refresh_hz, shard_bytes, fec_percent),
         shard_bytes=shard_bytes,
-        key=key,
-        salt=salt,
+        cipher=cipher,
+        key=random_bytes(KEY_BYTES),
+        salt=random_bytes(SALT_BYTES),
+        chacha_key=random_bytes(CHACHA20_KEY_BYTES) if cipher is Cipher.CHACHA20_POLY1305 else None,
+    )
+
+
+def _welcome(
+    hello: Hello,
+    offer: NativeOffer,
+    chosen: _Chosen,
+    audio: AudioTerms,
+    media_port: int,
+    rights: tuple[Grant, int],
+) -> Welcome:
+    grants, expires_in_s = rights
+    return Welcome(
+        media_port=media_port,
+        width_px=chosen.mode.width_px,
+        height_px=chosen.mode.height_px,
+        refresh_hz=hello.refresh_hz,
+        fec_scheme=chosen.fec_scheme,
+        fec_percent=chosen.fec_percent,
+        data_max=GF8_DATA_MAX if chosen.fec_scheme is FecScheme.GF8 else GF16_DATA_MAX,
+        shard_bytes=chosen.shard_bytes,
+        key=chosen.key,
+        salt=chosen.salt,
         compositor=offer.compositor,
         gamepad=hello.gamepad,
-        bitrate_kbps=budget_kbps,
-        bit_depth=10 if ten_bit else 8,
-        colour_primaries=HDR10[0] if ten_bit else 1,
-        colour_transfer=HDR10[1] if ten_bit else 1,
-        colour_matrix=HDR10[2] if ten_bit else 1,
-        chroma_idc=CHROMA_444 if chroma_444 else CHROMA_420,
+        bitrate_kbps=chosen.budget_kbps,
+        bit_depth=10 if chosen.ten_bit else 8,
+        colour_primaries=HDR10[0] if chosen.ten_bit else 1,
+        colour_transfer=HDR10[1] if chosen.ten_bit else 1,
+        colour_matrix=HDR10[2] if chosen.ten_bit else 1,
+        chroma_idc=CHROMA_444 if chosen.chroma_444 else CHROMA_420,
         audio_channels=audio.channel_count,
-        codec=codec_bit,
+        codec=chosen.codec_bit,
         host_caps=HOST_CAPS | audio.host_caps | _pointer_cap(hello, offer),
-        cipher=cipher,
-        chacha_key=chacha_key,
+        cipher=chosen.cipher,
+        chacha_key=chosen.chacha_key,
         mgmt_port=offer.management_port,
         grants=grants,
         expires_in_s=expires_in_s,
@@ -247,20 +262,6 @@ def negotiate(
         host_caps2=HOST_CAPS_2,
         audio_layout=audio.layout,
         extensions=Extensions() if hello.client_caps & ClientCap.EXTENSIONS else None,
-    )
-    return Agreement(
-        mode=mode,
-        codec=codec,
-        encoder_name=offer.encoders[codec],
-        budget_kbps=budget_kbps,
-        audio=audio,
-        fec_percent=fec_percent,
-        fec_fixed=offer.fec_percent is not None,
-        pacing=offer.pacing,
-        cipher=_CIPHERS[cipher],
-        key=chacha_key or key,
-        salt=salt,
-        welcome=welcome,
     )
 
 

@@ -15,9 +15,9 @@ from punktfunk.control.displays.base import DisplayBackend
 from punktfunk.control.flight_log import FlightLog
 from punktfunk.control.input.session import InputMeans
 from punktfunk.control.native.desks import DeskMeans, Desks
-from punktfunk.control.native.negotiate import NativeOffer
 from punktfunk.control.native.service import NativeService
 from punktfunk.control.native.session import SessionMeans
+from punktfunk.control.native.terms import NativeOffer
 from punktfunk.control.occupancy import Occupancy
 from punktfunk.control.sound.desk import SoundDesk
 from punktfunk.plan import Codec, Pacing, RealtimePlan

@@ -27,7 +27,7 @@ from punktfunk.control.native.desks import Desks
 from punktfunk.control.native.facts import host_facts, route_mtu_bytes
 from punktfunk.control.native.hands import Hands
 from punktfunk.control.native.messages import MessageStream
-from punktfunk.control.native.negotiate import Agreement, MediaPlace, NativeOffer, negotiate
+from punktfunk.control.native.negotiate import Agreement, negotiate
 from punktfunk.control.native.probes import Probes
 from punktfunk.control.native.punch import MediaSocket
 from punktfunk.control.native.refusal import TurnedAway
@@ -36,6 +36,7 @@ from punktfunk.control.native.shards import ShardSize, fitting_shard_bytes
 from punktfunk.control.native.showing import Parts, Show
 from punktfunk.control.native.sound_terms import agree_on_sound
 from punktfunk.control.native.steering import Steering, profile_of
+from punktfunk.control.native.terms import MediaPlace, NativeOffer
 from punktfunk.control.native.transfers import decline_transfers
 from punktfunk.control.native.video import MakePipeline, Video
 from punktfunk.control.native.voice import Voice, cut_sentence, is_quit, worded_end

@@ -14,7 +14,7 @@ punktfunk-1 section 2.10.
 
 from typing import Final, NamedTuple
 
-from punktfunk.control.native.negotiate import AudioTerms
+from punktfunk.control.native.terms import AudioTerms
 from punktfunk.plan import AudioSource, NativeAudioPlan
 from punktfunk.wire.native.capabilities import (
     NO_HOST_CAPS,

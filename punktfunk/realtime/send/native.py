@@ -97,19 +97,10 @@ class NativeSender(FrameSender):
             fec,
             cipher,
             {
-                layout.WORD_SHARD_BYTES: plan.shard_bytes,
-                layout.WORD_DATA_MAX: plan.data_max,
-                layout.WORD_BLOCK_MAX: geometry.block_max,
-                layout.WORD_FEC_SCHEME: scheme,
-                layout.WORD_SALT: int.from_bytes(plan.salt, "little"),
-                layout.WORD_PAYLOAD_OFFSET: OFFSET_PAYLOAD if cipher else HEADER_BYTES,
-                layout.WORD_PACE_WINDOW_NS: pace_window_ns(plan.pacing, plan.frame_interval_ns),
-                layout.WORD_FRAME_INTERVAL_NS: plan.frame_interval_ns,
+                **_plan_words(plan, geometry, OFFSET_PAYLOAD if cipher else HEADER_BYTES),
                 layout.WORD_FIRST_FRAME_INDEX: first_frame_index,
                 layout.WORD_DATAGRAM_SEQUENCE: first_sequence,
                 layout.WORD_STREAM_SEQUENCE: first_stream_sequence,
-                layout.WORD_FEC_PERCENT: plan.fec_percent,
-                layout.WORD_TRAFFIC_CLASS: plan.dscp << 2,
             },
             pace if plan.pacing is Pacing.CAPPED else None,
         )
@@ -213,6 +204,22 @@ class NativeSender(FrameSender):
 
 _ZEROS: Final = memoryview(bytes(1 << 16))
 _FILL_BELOW_BYTES: Final = 256 << 10  # that much may wait in the ring before filler is held back
+
+
+def _plan_words(plan: NativeSendPlan, geometry: Geometry, payload_offset: int) -> dict[int, int]:
+    """Words of the sender's memory that a plan fixes."""
+    return {
+        layout.WORD_SHARD_BYTES: plan.shard_bytes,
+        layout.WORD_DATA_MAX: plan.data_max,
+        layout.WORD_BLOCK_MAX: geometry.block_max,
+        layout.WORD_FEC_SCHEME: plan.fec_scheme,
+        layout.WORD_SALT: int.from_bytes(plan.salt, "little"),
+        layout.WORD_PAYLOAD_OFFSET: payload_offset,
+        layout.WORD_PACE_WINDOW_NS: pace_window_ns(plan.pacing, plan.frame_interval_ns),
+        layout.WORD_FRAME_INTERVAL_NS: plan.frame_interval_ns,
+        layout.WORD_FEC_PERCENT: plan.fec_percent,
+        layout.WORD_TRAFFIC_CLASS: plan.dscp << 2,
+    }
 
 
 def _open_code(scheme: FecScheme, data_count: int, parity_count: int, shard_bytes: int) -> Code8 | Code16:

@@ -14,9 +14,9 @@ from punktfunk.control.native.desks import DeskMeans, Desks
 from punktfunk.control.native.door import open_door
 from punktfunk.control.native.identity import create_identity
 from punktfunk.control.native.messages import MessageStream
-from punktfunk.control.native.negotiate import NativeOffer
 from punktfunk.control.native.service import NativeService
 from punktfunk.control.native.session import SessionMeans
+from punktfunk.control.native.terms import NativeOffer
 from punktfunk.control.occupancy import Occupancy
 from punktfunk.control.quic import QuicConfig, connect_quic
 from punktfunk.control.readiness import Readiness

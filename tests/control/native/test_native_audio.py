@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from punktfunk.control.native.audio import HostAudio
 from punktfunk.control.native.microphone import Microphone
-from punktfunk.control.native.negotiate import AudioTerms
 from punktfunk.control.native.sound_terms import agree_on_sound, pcm_frame_us, sound_plan
+from punktfunk.control.native.terms import AudioTerms
 from punktfunk.errors import EnvironmentProblem, PipelineFailed
 from punktfunk.plan import AudioSource
 from punktfunk.realtime import MadeSound

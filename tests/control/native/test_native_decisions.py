@@ -10,17 +10,11 @@ from hypothesis import strategies as st
 from punktfunk.commands.status import describe
 from punktfunk.control.deep_colour import DeepColour
 from punktfunk.control.native.modes import LEAST_DISTANCE_NS, ModeDesk
-from punktfunk.control.native.negotiate import (
-    GF8_DATA_MAX,
-    GF16_DATA_MAX,
-    AudioTerms,
-    MediaPlace,
-    NativeOffer,
-    negotiate,
-)
+from punktfunk.control.native.negotiate import GF8_DATA_MAX, GF16_DATA_MAX, negotiate
 from punktfunk.control.native.probes import MOST_KBPS, Load, load_of, pump
 from punktfunk.control.native.refusal import TurnedAway
 from punktfunk.control.native.shards import SETTLED_NS, ShardSize, fitting_shard_bytes
+from punktfunk.control.native.terms import AudioTerms, MediaPlace, NativeOffer
 from punktfunk.plan import Codec, ColourSpace, MediaCipher, Mode, Pacing, RealtimePlan
 from punktfunk.wire.native.capabilities import (
     ClientCap,
