@@ -1,9 +1,11 @@
 """A Wayland client that draws the test card's barcode, full screen, a frame for each frame callback.
 
-``python painter.py [--still]``, on the display that the environment names. It prints a line for each mode that its
-output tells, for each size that it is given, and for the first frame. With ``--still`` it draws once for each size.
+``python painter.py [--still] [--pause S]``, on the display that the environment names. It prints a line for each mode
+that its output tells, for each size that it is given, and for the first frame. With ``--still`` it draws once for each
+size, with ``--pause`` it waits before each frame: for compositors on an emulated processor.
 """
 
+import argparse
 import mmap
 import os
 import sys
@@ -31,8 +33,9 @@ def say(*words: object) -> None:
 
 
 class Painter:
-    def __init__(self, *, still: bool) -> None:
+    def __init__(self, *, still: bool, pause_s: float) -> None:
         self.still = still
+        self.pause_s = pause_s
         self.pointer: Any = None
         self.mode = self.asked = self.size = (0, 0)
         self.buffers: list[Any] = []
@@ -121,6 +124,7 @@ class Painter:
     def on_frame(self, callback: Any, _time_ms: int) -> None:
         self.callbacks.discard(callback)
         if not self.callbacks:  # a new size begins a second chain
+            time.sleep(self.pause_s)
             self.paint()
 
     def paint(self) -> None:
@@ -154,4 +158,8 @@ class Painter:
 
 
 if __name__ == "__main__":
-    Painter(still="--still" in sys.argv).run()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--still", action="store_true")
+    parser.add_argument("--pause", type=float, default=0.0)
+    asked = parser.parse_args()
+    Painter(still=asked.still, pause_s=asked.pause).run()

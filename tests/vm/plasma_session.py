@@ -17,6 +17,7 @@ from punktfunk.control.displays.kwin.outputs import following_outputs
 from punktfunk.control.displays.kwin.start import answers
 from punktfunk.control.displays.wayland import open_wayland
 from punktfunk.control.system.waiting import wait_until
+from punktfunk.errors import EnvironmentProblem
 
 FOLDER = Path(os.environ.get("XDG_RUNTIME_DIR", "/run/stream"))
 START_S = 90
@@ -110,7 +111,14 @@ def outputs(session):
         async with open_wayland(path) as connection, following_outputs(connection) as devices:
             return {d.name: (str(d.mode), (d.x, d.y), d.is_enabled) for d in devices.all()}
 
-    return trio.run(ask)
+    deadline = time.monotonic() + START_S
+    while True:
+        try:
+            return trio.run(ask)
+        except EnvironmentProblem as problem:  # emulated, it may be busy with a frame for longer than we wait
+            print("KWin:", problem, flush=True)
+            if time.monotonic() > deadline:
+                raise
 
 
 def punktfunk(*words, check=True):

@@ -5,10 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness import Client, Host, paired
+from harness import Host, paired
 from launching import list_apps, said, wait_for, wait_to_hear
-from pictures import app_number
-from vm_pictures import COMPILED, barcodes
+from vm_pictures import COMPILED, barcodes, streaming
 
 pytestmark = [
     pytest.mark.vm,
@@ -36,15 +35,16 @@ def kwins():
 
 def test_a_plasma_of_our_own_is_streamed_and_ends_with_the_host(tmp_path):
     before = kwins()
-    list_apps(tmp_path, Painter=[sys.executable, str(PAINTER)])
+    list_apps(tmp_path, Painter=[sys.executable, str(PAINTER), "--pause", "0.5"])
     variables = {"XDG_RUNTIME_DIR": os.environ["XDG_RUNTIME_DIR"], **COMPILED}
     with Host(
         tmp_path, display="auto", PUNKTFUNK_SESSION="plasma", LIBGL_ALWAYS_SOFTWARE="1", **variables
     ) as host:
         print("\n".join(host.lines.seen))
         assert len(kwins()) == len(before) + 1
-        with paired(tmp_path, host), Client(tmp_path / "client", host) as client:
-            client.stream(app_number(client, "Painter"), width=640, height=360, fps=30)
+        with paired(tmp_path, host):
+            pass
+        with streaming(tmp_path, host, "Painter", width=640, height=360, fps=15) as client:
             assert len(barcodes(client, at_least=5)) >= 5
             wait_to_hear(host, "mode 640x360", seconds=5)
             print(said(host))
