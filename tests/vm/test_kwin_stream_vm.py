@@ -1,10 +1,8 @@
-"""A stock client streams from a real KWin, in the virtual machine. Only where PUNKTFUNK_VM_STREAM asks for it.
+"""A stock client streams from a real KWin, in the virtual machine.
 
-Host, compositor, programs and client share two emulated processors: allow an hour
-(``PUNKTFUNK_VM_STREAM=1 PUNKTFUNK_VM_LIMIT_S=3600 scripts/vm_run -k stock``).
+Host, compositor, programs and client share two emulated processors.
 """
 
-import os
 import re
 import sys
 from itertools import pairwise
@@ -16,13 +14,7 @@ from launching import list_apps, said, wait_for, wait_to_hear
 from plasma_session import outputs, plasma_session, punktfunk
 from vm_pictures import COMPILED, SLOW_S, barcodes, streaming
 
-pytestmark = [
-    pytest.mark.vm,
-    pytest.mark.timeout(900),
-    pytest.mark.skipif(
-        not os.environ.get("PUNKTFUNK_VM_STREAM"), reason="PUNKTFUNK_VM_STREAM does not ask for it"
-    ),
-]
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(900)]
 
 PRESS, RELEASE = 7, 8
 DOWN, UP = 3, 4
@@ -109,11 +101,13 @@ def test_stock_clients_input_reaches_a_program(let_in, host, folder):
         steps = [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(places)]
         assert (20.0, 30.0) in steps
         assert (5.0, -3.0) in steps
-        assert re.findall(r"button:.* button: (\d+).* state: (\d)", text)[:2] == [("272", "1"), ("272", "0")]
+        # A wev that has seen the seat's pointer come and go tells each event once for each that it had.
+        buttons = dict.fromkeys(re.findall(r"button: serial: (\d+);.* button: (\d+).* state: (\d)", text))
+        assert [what for _, *what in buttons][:2] == [["272", "1"], ["272", "0"]]
         assert re.search(r"axis:.* value: -15\.0", text)
         assert re.findall(r"utf8: '([aB])'", text)[:2] == ["a", "a"]
         assert "utf8: 'B'" in text
-        assert re.findall(r"wl_touch\] (down|up)", text) == ["down", "up"]
+        assert list(dict.fromkeys(re.findall(r"wl_touch\] (down|up)", text))) == ["down", "up"]
         client("quit")
         wait_for(lambda: outputs(let_in) == before, "the output is gone", SLOW_S)
 

@@ -9,13 +9,7 @@ from harness import Host, paired
 from launching import list_apps, said, wait_for, wait_to_hear
 from vm_pictures import COMPILED, barcodes, streaming
 
-pytestmark = [
-    pytest.mark.vm,
-    pytest.mark.timeout(900),
-    pytest.mark.skipif(
-        not os.environ.get("PUNKTFUNK_VM_STREAM"), reason="PUNKTFUNK_VM_STREAM does not ask for it"
-    ),
-]
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(900)]
 PAINTER = Path(__file__).resolve().parents[1] / "peers" / "painter.py"
 
 

@@ -21,6 +21,8 @@ async def test_session_gives_what_the_backend_needs(tmp_path):
     assert (kwin.name, shell.needs) == ("compositor", {"compositor"})
     assert kwin.starts[0].gives["WAYLAND_DISPLAY"] == "wayland-0"
     assert kwin.starts[0].environment[OPEN_TO_ALL] == "1"
+    assert kwin.starts[0].environment["KDE_FULL_SESSION"] == ""
+    assert kwin.starts[0].gives["KDE_FULL_SESSION"] == "true"
 
 
 async def test_readiness_is_an_answer_of_kwin(tmp_path):

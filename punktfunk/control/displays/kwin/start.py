@@ -39,6 +39,10 @@ SESSION: Final = {
     "KDE_SESSION_VERSION": "6",
     OPEN_TO_ALL: "1",
 }
+"""What programs of the session are given."""
+COMPOSITOR: Final = SESSION | {"KDE_FULL_SESSION": "", "KDE_SESSION_VERSION": ""}
+"""What KWin itself is given: with those two KWin 6.7.4 dies at its start (SIGSEGV) where Plasma's Qt theme
+is not installed, as Qt then takes one of its own, which KWin's platform does not bear. Empty: taken away."""
 
 
 def command(*, xwayland: bool) -> list[str]:
@@ -55,7 +59,7 @@ def compositor(folder: Path, environment: Mapping[str, str]) -> list[Part]:
     kwin = Start(
         command(xwayland=xwayland),
         answers(folder / WAYLAND_DISPLAY),
-        environment=SESSION,
+        environment=COMPOSITOR,
         gives={"WAYLAND_DISPLAY": WAYLAND_DISPLAY, **SESSION},
         patience_s=PATIENCE_S,
     )
