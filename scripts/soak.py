@@ -149,7 +149,7 @@ def soak(kind: str, minutes: float, modes: Sequence[str]) -> dict[str, Any]:
         while time.monotonic() < ends or number < WARM_CYCLES + 6:
             try:
                 how = one_client(host, number, modes)
-            except AssertionError:
+            except (AssertionError, subprocess.TimeoutExpired):
                 print(*host.lines.seen[-15:], sep="\n", file=sys.stderr)
                 print((host.state / "app.log").read_text()[-1000:], file=sys.stderr)
                 raise

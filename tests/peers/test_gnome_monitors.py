@@ -31,8 +31,9 @@ MODE = Mode(1280, 720, 60000)
 
 
 class Desk:
-    """A user with two monitors. Mutter 48.7 itself dies now and then (SIGSEGV, one run in fifteen) after its monitors
-    came and went often: the next test then has another one, and what that means for a host has a test of its own."""
+    """A user with two monitors. Mutter 48.7 dies (SIGSEGV) now and then when a monitor is taken away right after its mode
+    changed. The backend waits a moment then; if it happens all the same, the next test has another mutter, and what that
+    means for a host has a test of its own."""
 
     def __init__(self) -> None:
         self.stack = ExitStack()

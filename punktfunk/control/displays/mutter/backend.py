@@ -6,6 +6,7 @@
 The desktop may be this user's own or one that the host started; the variables say which.
 """
 
+import math
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ from punktfunk.control.displays.mutter.display_config import (
     PATH,
     new_monitors,
     read_state,
+    wait_for_mode,
     wait_for_monitor,
 )
 from punktfunk.control.displays.session_variables import runtime_folder_of, session_bus_of
@@ -41,6 +43,7 @@ from punktfunk.plan import Mode, PipeWireSource
 
 SETTLE_NS: Final = 8_000_000_000
 LEAVE_S: Final = 8.0
+REST_S: Final = 0.5
 SHELL: Final = "org.gnome.Shell"
 SCALE_SLACK: Final = 0.05
 INSIDE: Final = (
@@ -61,6 +64,7 @@ class Shown:
     mode: Mode
     region: Region | None = None
     scale: float = 1.0
+    changed_s: float = -math.inf  # when it last took another mode, by Trio's clock
 
 
 class Gnome:
@@ -113,8 +117,11 @@ class Gnome:
             async with open_link(self._address) as link, open_cast(link, self._options.cursor) as cast:
                 shown = await self._show(cast, mode)
                 self._shown[shown.connector] = shown
-                async with _following(shown, self._desktop, self._folder):
-                    yield self._describe(shown, mode)
+                try:
+                    async with _following(shown, self._desktop, self._folder):
+                        yield self._describe(shown, mode)
+                finally:
+                    await let_rest(shown)
         finally:
             # The cast's connection is closed by now, so mutter takes the monitor away however this ended.
             with trio.move_on_after(LEAVE_S, shield=True):
@@ -171,13 +178,20 @@ class Gnome:
         async with topology_lock(lock_place(self._folder)):
             if same_size:
                 # Mutter takes a new rate only with a new size: so there is one in between.
-                await settle(self._source(shown.cast, replace(mode, height_px=mode.height_px + 2)))
-            shown.mode = await settle(self._source(shown.cast, mode))
+                await self._settle_as(shown, replace(mode, height_px=mode.height_px + 2))
+            shown.mode = await self._settle_as(shown, mode)
             state = await self._desktop.arrange(shown.cast.link)
             monitor = state.monitor(shown.connector)
             if monitor is not None and monitor.current is not None:
                 shown.mode = monitor.current.as_mode()
             shown.region = state.region(shown.connector)
+
+    async def _settle_as(self, shown: Shown, mode: Mode) -> Mode:
+        """Agree on a mode, and wait until the monitor has it."""
+        settled = await settle(self._source(shown.cast, mode))
+        await wait_for_mode(shown.cast.link, shown.connector, settled)
+        shown.changed_s = trio.current_time()
+        return settled
 
     def _source(self, cast: Cast, mode: Mode) -> PipeWireSource:
         return PipeWireSource(mode, cast.node_id, remote=self._remote, cursor=self._options.cursor)
@@ -239,6 +253,16 @@ async def is_captured(source: PipeWireSource) -> bool:
     return await trio.to_thread.run_sync(source_is_used, source)
 
 
+async def let_rest(shown: Shown) -> None:
+    """Wait until the monitor has had its mode for a moment.
+
+    Mutter 48.7 dies (SIGSEGV in meta_renderer_native_create_view) about once in seventy times when a monitor
+    is taken away right after it changed its mode; with this pause not once in 400.
+    """
+    with trio.CancelScope(shield=True):
+        await trio.sleep_until(shown.changed_s + REST_S)
+
+
 @asynccontextmanager
 async def _following(shown: Shown, desktop: Desktop, folder: str) -> AsyncGenerator[None]:
     """Follow what becomes of the monitors meanwhile; see :func:`_follow`."""
@@ -263,7 +287,7 @@ async def _follow(shown: Shown, desktop: Desktop, folder: str) -> None:
                     continue
                 size = (monitor.current.width_px, monitor.current.height_px)
                 if size != last:
-                    last = size
+                    last, shown.changed_s = size, trio.current_time()
                     async with topology_lock(lock_place(folder)):
                         state = await desktop.arrange(link)
                 shown.region = state.region(shown.connector)

@@ -21,6 +21,7 @@ from punktfunk.control.displays.mutter.monitors import (
 )
 from punktfunk.control.system.dbus_link import BusLink, Refused
 from punktfunk.errors import EnvironmentProblem, RemoteProtocolError
+from punktfunk.plan import Mode
 
 NAME: Final = "org.gnome.Mutter.DisplayConfig"
 PATH: Final = "/org/gnome/Mutter/DisplayConfig"
@@ -28,6 +29,8 @@ TEMPORARY: Final = 1
 TRIES: Final = 5
 SETTLE_S: Final = 4.0
 INTERVAL_S: Final = 0.02
+RATE_SLACK_MILLIHERTZ: Final = 10
+"""Mutter tells rates as rounded fractions."""
 
 Plan = Callable[[State], Sequence[Logical]]
 
@@ -82,6 +85,25 @@ async def wait_for_monitor(link: BusLink, connectors_before: frozenset[str]) -> 
                 return state
             await trio.sleep(INTERVAL_S)
     raise EnvironmentProblem("mutter made no monitor for the screen cast")
+
+
+async def wait_for_mode(link: BusLink, connector: str, mode: Mode) -> State:
+    """Wait until a monitor has a mode of this size and rate, or some seconds; return what there is then."""
+    state = await read_state(link)
+    with trio.move_on_after(SETTLE_S):
+        while not _has_mode(state, connector, mode):
+            await trio.sleep(INTERVAL_S)
+            state = await read_state(link)
+    return state
+
+
+def _has_mode(state: State, connector: str, mode: Mode) -> bool:
+    monitor = state.monitor(connector)
+    if monitor is None or monitor.current is None:
+        return False
+    found = monitor.current.as_mode()
+    same_size = (found.width_px, found.height_px) == (mode.width_px, mode.height_px)
+    return same_size and abs(found.refresh_millihertz - mode.refresh_millihertz) <= RATE_SLACK_MILLIHERTZ
 
 
 def new_monitors(state: State, connectors_before: frozenset[str]) -> list[str]:
