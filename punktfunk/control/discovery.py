@@ -26,6 +26,17 @@ EVERY_ADDRESS: Final = ("::", "0.0.0.0")  # noqa: S104 -- compared, not bound
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9-]+")
 
 
+class _WithoutTraceback(logging.Filter):
+    """For zeroconf, which says with one that an interface (often loopback) has no multicast: it goes on."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.exc_info = None
+        return True
+
+
+_WITHOUT_TRACEBACK: Final = _WithoutTraceback()
+
+
 def _no_keys(_addresses: Sequence[str]) -> Mapping[str, str]:
     return {}
 
@@ -116,6 +127,7 @@ class _Announcement:
     def __init__(self, name: str, host_id: str, services: Sequence[Service], addresses: list[str]) -> None:
         from zeroconf import InterfaceChoice, IPVersion, ServiceInfo, Zeroconf
 
+        logging.getLogger("zeroconf").addFilter(_WITHOUT_TRACEBACK)  # the same one is added once
         loopback_only = all(ipaddress.ip_address(address).is_loopback for address in addresses)
         with_ipv6 = any(":" in address for address in addresses)
         self._zeroconf = Zeroconf(

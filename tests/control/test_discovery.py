@@ -1,5 +1,6 @@
 """Names in mDNS, which addresses are announced, and a real browser that finds the host."""
 
+import logging
 import socket
 import threading
 
@@ -125,3 +126,15 @@ async def test_no_network_is_not_fatal(monkeypatch, caplog):
     monkeypatch.setattr("zeroconf.Zeroconf", refuse)
     assert discovery._Announcement.try_make("desk", HOST_ID, [Service(GAMESTREAM, 1)], ["10.0.0.1"]) is None
     assert "not announced" in caplog.text
+
+
+def test_what_zeroconf_complains_about_comes_without_a_traceback(caplog):
+    announcement = discovery._Announcement.try_make(
+        "desk", HOST_ID, [Service(GAMESTREAM, 47989)], ["127.0.0.1"]
+    )
+    problem = (OSError, OSError("network is unreachable"), None)
+    logging.getLogger("zeroconf").warning("Error with socket 22", exc_info=problem)
+    if announcement is not None:
+        announcement.withdraw()
+    (complaint,) = [record for record in caplog.records if record.msg == "Error with socket 22"]
+    assert complaint.exc_info is None
