@@ -13,10 +13,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import trio
-from pywayland.client import Display
 from pywayland.protocol.wayland import WlOutput
 
 from punktfunk.errors import EnvironmentProblem, PunktfunkError
+from punktfunk.wayland_display import open_display
 
 ANSWER_S = 5.0
 OUTPUT_VERSION = 4
@@ -126,7 +126,9 @@ class WaylandConnection:
 
         callback.dispatcher["done"] = on_done
         self.flush()
-        if not await self.answer(done, ANSWER_S):
+        answered = await self.answer(done, ANSWER_S)
+        callback.destroy()
+        if not answered:
             raise EnvironmentProblem("the compositor does not answer")
 
     async def answer(self, event: trio.Event, timeout_s: float) -> bool:
@@ -190,8 +192,7 @@ async def open_wayland(socket_path: str) -> AsyncGenerator[WaylandConnection]:
         stream = await trio.open_unix_socket(socket_path)
     except OSError as error:
         raise EnvironmentProblem(f"no compositor answers on {socket_path}: {error.strerror}") from error
-    async with stream:
-        handle = os.dup(stream.socket.fileno())
+    handle = stream.socket.detach()
     async with open_wayland_on(handle) as connection:
         yield connection
 
@@ -199,8 +200,7 @@ async def open_wayland(socket_path: str) -> AsyncGenerator[WaylandConnection]:
 @asynccontextmanager
 async def open_wayland_on(handle: int) -> AsyncGenerator[WaylandConnection]:
     """Talk over a connected socket, which is closed at the end; otherwise as ``open_wayland``."""
-    display = Display(handle)
-    display.connect()
+    display = open_display(handle)
     problem: PunktfunkError | None = None
     try:
         async with trio.open_nursery() as nursery:

@@ -9,10 +9,10 @@ import socket
 import time
 from typing import Any
 
-from pywayland.client import Display
 from pywayland.protocol.wayland import WlOutput
 
 from punktfunk.errors import EnvironmentProblem
+from punktfunk.wayland_display import open_display
 
 CONNECT_S = 5.0
 ROUNDTRIP_NS = 5_000_000_000
@@ -30,8 +30,7 @@ class Connection:
                 sock.settimeout(CONNECT_S)
                 sock.connect(socket_path)
                 sock.settimeout(None)
-                self._display = Display(sock.detach())
-            self._display.connect()
+                self._display = open_display(sock.detach())
         except (OSError, ValueError) as error:
             raise EnvironmentProblem(f"no compositor answers on {socket_path}: {error}") from error
         self._socket_path = socket_path
@@ -97,6 +96,7 @@ class Connection:
             if time.monotonic_ns() >= deadline_ns:
                 raise EnvironmentProblem(f"the compositor on {self._socket_path} does not answer")
             self.pump(deadline_ns, -1)
+        callback.destroy()
 
     def flush(self) -> None:
         """Send what is queued, as far as the socket takes it."""
