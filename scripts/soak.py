@@ -171,7 +171,7 @@ def lost_by_mutter(modes: Sequence[str]) -> float:
     return statistics.fmean(int(width) * int(height) for width, height in sizes) * MUTTER_LOSES / 1024
 
 
-def growth(readings: list[dict[str, float]], compositor_lost_kib: float) -> list[str]:
+def growth(readings: list[dict[str, float]], compositor_lost_kib: float = 0.0) -> list[str]:
     """Say what is more at the end, beyond what the compositor loses with each client."""
     quarter = max(2, len(readings) // 4)
     first, last = readings[:quarter], readings[-quarter:]

@@ -55,3 +55,12 @@ def test_memory_that_finds_its_level_is_fine_and_a_leak_is_not(soak):
 
 def test_few_readings_say_nothing_of_memory(soak):
     assert soak.growth(readings(12, host_kib=lambda number: 400_000 + 9000 * number)) == []
+
+
+def test_what_mutter_loses_itself_is_allowed_and_twice_that_is_not(soak):
+    lost_kib = soak.lost_by_mutter(["1280x720@60", "640x360@30"])
+    assert lost_kib == (1280 * 720 + 640 * 360) / 2 * 8 / 1024
+    once = readings(60, compositor_kib=lambda number: 300_000 + lost_kib * number)
+    assert soak.growth(once, lost_kib) == []
+    twice = readings(60, compositor_kib=lambda number: 300_000 + 2 * lost_kib * number)
+    assert "compositor_kib" in soak.growth(twice, lost_kib)[0]
