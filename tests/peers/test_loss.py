@@ -87,12 +87,13 @@ def test_losses(client: Client, relay: Relay, packet_size: int) -> None:
     )
 
     each = OneOfEachFrame()
-    all_repaired(client, relay, each, 90)
-    usual = each.usual_total
+    for _ in range(4):  # an index waits for a frame that is large enough, which may take longer
+        all_repaired(client, relay, each, 90)
+        usual = each.usual_total
+        if each.dropped_ordinals >= set(range(usual)):
+            break
     assert usual > 10, "the picture is too small to prove anything"
-    # Frames differ in length: one that is shorter than the others skips its turn of the last indices.
-    spared = set(range(usual)) - each.dropped_ordinals
-    assert len(spared) <= usual // 10, f"shard indices that were never lost: {sorted(spared)}"
+    assert each.dropped_ordinals >= set(range(usual)), "some shard index was never lost"
 
     relay.dropped = 0
     all_repaired(client, relay, at_random(0.01, seed=packet_size), 75)

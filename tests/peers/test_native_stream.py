@@ -43,6 +43,7 @@ def test_a_client_without_linux_of_its_own_receives(open_host: Host, tmp_path: P
     session = report_of(connect(open_host, tmp_path / "state", *words, program=STRIPPED))
     assert session["frames"] == 60
     assert session["statistics"]["injected_losses"] > 0
+    assert session["statistics"]["recovered_shards"] > 0, session["statistics"]
     assert session["verified"]["what"] == "barcodes"
 
 

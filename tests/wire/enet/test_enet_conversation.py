@@ -82,7 +82,7 @@ def test_reliable_messages_arrive_once_and_in_order_over_a_bad_network(seed):
 @settings(max_examples=10)
 def test_unreliable_and_unsequenced_messages_never_come_twice_nor_unreliable_ones_late(seed):
     network, peer, _ = connected(Link(seed=seed, **BAD), seed=seed, timeout_ns=60 * SECOND)
-    for n in range(100):
+    for n in range(150):
         assert send(network, CLIENT, peer, b"u" + bytes([n]), 1, Delivery.UNRELIABLE)
         assert send(network, CLIENT, peer, b"q" + bytes([n]), 2, Delivery.UNSEQUENCED)
         network.run(5 * MS)
@@ -91,7 +91,7 @@ def test_unreliable_and_unsequenced_messages_never_come_twice_nor_unreliable_one
     assert unreliable == sorted(set(unreliable))
     assert len(set(unsequenced)) == len(unsequenced)
     assert len(unreliable) > 20
-    assert len(unsequenced) > 30
+    assert len(unsequenced) > 40
 
 
 def test_channels_do_not_wait_for_each_other():

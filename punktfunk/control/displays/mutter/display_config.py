@@ -20,6 +20,7 @@ from punktfunk.control.displays.mutter.monitors import (
     same_layout,
 )
 from punktfunk.control.system.dbus_link import BusLink, Refused
+from punktfunk.control.system.waiting import wait_until
 from punktfunk.errors import EnvironmentProblem, RemoteProtocolError
 from punktfunk.plan import Mode
 
@@ -87,14 +88,13 @@ async def wait_for_monitor(link: BusLink, connectors_before: frozenset[str]) -> 
     raise EnvironmentProblem("mutter made no monitor for the screen cast")
 
 
-async def wait_for_mode(link: BusLink, connector: str, mode: Mode) -> State:
-    """Wait until a monitor has a mode of this size and rate, or some seconds; return what there is then."""
-    state = await read_state(link)
-    with trio.move_on_after(SETTLE_S):
-        while not _has_mode(state, connector, mode):
-            await trio.sleep(INTERVAL_S)
-            state = await read_state(link)
-    return state
+async def wait_for_mode(link: BusLink, connector: str, mode: Mode) -> bool:
+    """Wait until a monitor has a mode of this size and rate; False if it has another after some seconds."""
+
+    async def has_it() -> bool:
+        return _has_mode(await read_state(link), connector, mode)
+
+    return await wait_until(has_it, SETTLE_S)
 
 
 def _has_mode(state: State, connector: str, mode: Mode) -> bool:
@@ -117,11 +117,11 @@ def new_monitors(state: State, connectors_before: frozenset[str]) -> list[str]:
 
 async def wait_until_gone(link: BusLink, connector: str) -> bool:
     """Wait until a monitor is gone; False if it stays for some seconds."""
-    with trio.move_on_after(SETTLE_S):
-        while (await read_state(link)).monitor(connector) is not None:  # noqa: ASYNC110 - mutter's state
-            await trio.sleep(INTERVAL_S)
-        return True
-    return False
+
+    async def is_gone() -> bool:
+        return (await read_state(link)).monitor(connector) is None
+
+    return await wait_until(is_gone, SETTLE_S)
 
 
 def build_layout(logicals: Sequence[Logical]) -> str:
