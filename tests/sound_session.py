@@ -25,6 +25,7 @@ class SoundSession:
         self.environment = session_environment(folder)
         self.socket = str(folder / "pipewire-0")
         self._daemons = ExitStack()
+        self.is_running = False
 
     def start(self) -> None:
         enter = self._daemons.enter_context
@@ -34,8 +35,11 @@ class SoundSession:
         enter(daemon(self.environment, "pipewire-pulse"))
         await_socket(self.folder / "pulse/native")
 
+        self.is_running = True
+
     def stop(self) -> None:
         self._daemons.close()
+        self.is_running = False
 
     def run(self, *command: str, seconds: float = 10) -> str:
         return subprocess.run(
@@ -90,10 +94,25 @@ def write_tones(path: Path, frequencies_hz, seconds: float) -> None:
         file.writeframes(waves.astype("<i2").tobytes())
 
 
-def strongest_hz(samples: np.ndarray) -> float:
-    """Frequency of the strongest tone, to the width of its peak."""
-    spectrum = np.abs(np.fft.rfft(samples * np.hanning(samples.size)))
-    return float(np.argmax(spectrum) * RATE_HZ / samples.size)
+def tone_hz(samples: np.ndarray) -> float:
+    """Pitch of the one tone that is played; 0 for silence.
+
+    The median of what the phase of the analytic signal (Gabor 1946) advances by from sample to sample: where
+    a busy machine leaves a gap or skips a quantum the phase jumps, which moves a spectrum's peak but no median.
+    """
+    spectrum = np.fft.fft(samples - samples.mean())
+    spectrum[samples.size // 2 + 1 :] = 0
+    analytic = np.fft.ifft(spectrum)
+    loud = np.abs(analytic[1:]) > np.abs(analytic).max() / 4
+    if not loud.any():
+        return 0.0
+    steps_rad = np.angle(analytic[1:] * analytic[:-1].conj())[loud]
+    return float(np.median(steps_rad) * RATE_HZ / (2 * np.pi))
+
+
+def near(tones_hz, wanted_hz) -> bool:
+    """Whether these are the tones."""
+    return all(abs(found_hz - hz) < 8 for found_hz, hz in zip(tones_hz, wanted_hz, strict=True))
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from harness import Client, Host, paired
 from native_harness import NativeClient, native_port
 from pictures import desktop
 from sound import decode_packets
-from sound_session import SoundSession, missing_sound, sound_session, strongest_hz
+from sound_session import SoundSession, missing_sound, near, sound_session, tone_hz
 
 pytestmark = [
     pytest.mark.peer,
@@ -40,6 +40,14 @@ def host(session: SoundSession, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield running
 
 
+@pytest.fixture
+def server(session: SoundSession) -> SoundSession:
+    """The session with its sound server, for tests that need it from the start."""
+    if not session.is_running:
+        session.start()
+    return session
+
+
 @pytest.fixture(scope="module")
 def folder(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clients")
@@ -47,17 +55,12 @@ def folder(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Path:
         return folder / "paired"
 
 
-def near(tones_hz: list[float], wanted_hz: tuple[float, ...]) -> bool:
-    """Whether these are the tones; a gap of a busy machine widens their peaks."""
-    return all(abs(tone_hz - hz) < 15 for tone_hz, hz in zip(tones_hz, wanted_hz, strict=True))
-
-
 def heard(client: Client, opus: dict[str, int], packets: Path, seconds: float = 1.0) -> list[float]:
-    """Tones of every channel in the last half second of what the client got."""
+    """Tone of every channel in the last half second of what the client got."""
     client("wait", seconds=seconds)
     client("audio", path=str(packets))
     samples = decode_packets(packets, opus)[:, -24_000:]
-    return [strongest_hz(channel) for channel in samples]
+    return [tone_hz(channel) for channel in samples]
 
 
 def test_a_stream_without_a_sound_server_is_silent_and_hears_one_that_comes(
@@ -90,39 +93,37 @@ def test_a_stream_without_a_sound_server_is_silent_and_hears_one_that_comes(
     assert session.default() == ""
 
 
-def test_a_native_client_hears_and_speaks(host: Host, session: SoundSession, tmp_path: Path) -> None:
+def test_a_native_client_hears_and_speaks(host: Host, server: SoundSession, tmp_path: Path) -> None:
     recording = tmp_path / "take.mkv"
     asked = {"seconds": 4, "voice_hz": 700, "record": str(recording)}
     with (
-        session.playing(*TONES["stereo"]),
+        server.playing(*TONES["stereo"]),
         NativeClient(tmp_path / "a", native_port(host), **asked) as client,
     ):
         client.wait_for("streaming")
-        session.wait_until(
-            lambda: session.default("source").startswith("punktfunk-microphone"), "a microphone"
-        )
-        voice = session.record(1.2)
-        assert abs(strongest_hz(voice[-24_000:]) - 700) < 10
+        server.wait_until(lambda: server.default("source").startswith("punktfunk-microphone"), "a microphone")
+        voice = server.record(1.2)
+        assert near([tone_hz(voice[-24_000:])], (700,))
         (take,) = client.finish()
     assert take["audio_missing"] == 0
     with av.open(str(recording)) as file:
         frames = [frame.to_ndarray() for frame in file.decode(audio=0)]
     samples = np.concatenate(frames, axis=1)
     samples = samples.reshape(-1, 2).T if samples.shape[0] == 1 else samples
-    assert near([strongest_hz(channel[-24_000:]) for channel in samples], TONES["stereo"])
-    session.wait_until(lambda: "punktfunk" not in str(session.nodes()), "sink and microphone are gone")
-    assert (session.default("sink"), session.default("source")) == ("", "")
+    assert near([tone_hz(channel[-24_000:]) for channel in samples], TONES["stereo"])
+    server.wait_until(lambda: "punktfunk" not in str(server.nodes()), "sink and microphone are gone")
+    assert (server.default("sink"), server.default("source")) == ("", "")
 
 
 def test_after_a_killed_host_the_default_is_what_it_was(
-    host: Host, session: SoundSession, tmp_path: Path
+    host: Host, server: SoundSession, tmp_path: Path
 ) -> None:
-    session.run("pw-metadata", "-n", "default", "0", "default.configured.audio.sink", '{"name":"mine"}')
+    server.run("pw-metadata", "-n", "default", "0", "default.configured.audio.sink", '{"name":"mine"}')
     with NativeClient(tmp_path / "b", native_port(host), seconds=20) as client:
         client.wait_for("streaming")
-        session.wait_until(lambda: session.default().startswith("punktfunk-sink"), "our default")
+        server.wait_until(lambda: server.default().startswith("punktfunk-sink"), "our default")
         assert host.process is not None
         host.stop(signal.SIGKILL)
-        assert session.default().startswith("punktfunk-sink")
+        assert server.default().startswith("punktfunk-sink")
     host.start()
-    session.wait_until(lambda: session.default() == "mine", "the old default")
+    server.wait_until(lambda: server.default() == "mine", "the old default")

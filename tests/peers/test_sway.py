@@ -161,6 +161,9 @@ async def test_a_client_receives_every_kind_of_input(journal, command):
             await collect(wev, lines, lambda: any("xdg_surface" in line for line in lines))
             async with open_injector(output) as injector:
                 await collect(wev, lines, lambda: any("wl_keyboard] enter" in line for line in lines))
+                # The window has the keyboard at once, the pointer only when sway has put it in its place.
+                injector.inject(MouseMoveAbsolute(640, 360, 1280, 720))
+                await collect(wev, lines, lambda: any("wl_pointer] enter" in line for line in lines))
                 for event in EVENTS:
                     injector.inject(event)
                 await collect(wev, lines, lambda: any("utf8: 'q'" in line for line in lines))

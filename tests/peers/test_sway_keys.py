@@ -60,6 +60,9 @@ async def listening(tmp_path, command, scale=1.0, keyboard="layout"):
             means = InputMeans(keyboard=keyboard)
             async with open_session_input(output, means, "client", lambda *_: None) as joined:
                 await heard.until("wl_keyboard] enter")
+                # The window has the keyboard at once, the pointer only when sway has put it in its place.
+                joined.inject(MouseMoveAbsolute(640, 360, 1280, 720))
+                await heard.until("wl_pointer] enter")
                 yield joined, heard
 
 

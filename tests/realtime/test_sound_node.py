@@ -11,7 +11,7 @@ from punktfunk.plan import AudioSource, NativeAudioPlan, SoundNodePlan, SoundRol
 from punktfunk.realtime import sound_node
 from punktfunk.realtime.capture.live import Taken
 from punktfunk.realtime.pipewire.defaults import read_name
-from punktfunk.realtime.pipewire.sound_nodes import node_properties
+from punktfunk.realtime.pipewire.sound_nodes import node_properties, quantum_samples
 from punktfunk.realtime.present.ring_speaker import IDLE_NS, KEPT_NS, RingSpeaker
 from punktfunk.realtime.pulse.visit import module_arguments
 from punktfunk.realtime.sound_maker import SoundMaker
@@ -114,11 +114,29 @@ def test_without_any_server_both_sockets_are_named():
 
 def test_a_playback_never_follows_the_default_sink():
     plan = SoundNodePlan(SoundRole.PLAYBACK, "here", "x", 6, target="speakers")
-    properties = node_properties(plan)
+    properties = node_properties(plan, 240)
     assert properties["target.object"] == "speakers"
     assert properties["node.dont-reconnect"] == "true"
     assert properties["node.force-quantum"] == "240"
-    assert node_properties(PLAN)["media.class"] == "Audio/Sink"
+    assert node_properties(PLAN, 240)["media.class"] == "Audio/Sink"
+
+
+@pytest.mark.parametrize(
+    ("version", "rate_hz", "quantum_us", "wanted"),
+    [
+        ("1.4.2", 48_000, 5000, 240),
+        ("0.3.82", 48_000, 5000, 240),
+        ("0.3.81", 48_000, 5000, 256),
+        ("0.3.65", 44_100, 5000, 256),
+        ("0.3.65", 48_000, 10_000, 512),
+        ("0.3.65", 48_000, 1, 1),
+        ("1.5.0-rc1", 96_000, 5000, 480),
+        ("", 48_000, 5000, 256),
+    ],
+)
+def test_an_old_pipewire_is_asked_for_what_it_does_not_round(version, rate_hz, quantum_us, wanted):
+    plan = SoundNodePlan(SoundRole.SINK, "sink", "x", 2, rate_hz, quantum_us)
+    assert quantum_samples(plan, version) == wanted
 
 
 @pytest.mark.parametrize("description", ["plain", 'Anna\'s "big" \\ laptop', "a'; sink_name=b"])

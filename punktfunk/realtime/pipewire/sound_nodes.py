@@ -3,9 +3,14 @@
 A node that PipeWire calls ``Audio/Sink`` is a device to every program: no null sink, no monitor, and it is
 gone with its connection. The graph runs at the shortest quantum that any of its nodes asks for; ours asks
 for five milliseconds and is given exactly that (``node.force-quantum``), also on virtual machines, where
-21 ms are the rule. Source: PipeWire, spa/param/audio/raw.h, pipewire/keys.h, modules/module-loopback.c.
+21 ms are the rule. Before 0.3.82 PipeWire rounds every quantum down to a power of two: there ours asks for
+the one that is nearest, as half of five milliseconds is missed often by a thread that a busy machine wakes.
+Source: PipeWire, spa/param/audio/raw.h, pipewire/keys.h, modules/module-loopback.c; pipewire/context.c,
+recalc_graph.
 """
 
+import math
+import re
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +18,7 @@ import numpy as np
 
 from punktfunk.plan import SoundNodePlan, SoundRole
 from punktfunk.realtime.pipewire.core import Core
-from punktfunk.realtime.pipewire.library import ffi
+from punktfunk.realtime.pipewire.library import ffi, library_version
 from punktfunk.realtime.pipewire.pod import Array, Id, ObjectType, Param, make_object
 from punktfunk.realtime.pipewire.stream import Direction, Flags, Handlers, State, Stream
 
@@ -36,6 +41,9 @@ POSITIONS: Final = {
 }
 """``enum spa_audio_channel`` of each channel, in the order of both protocols."""
 POSITION_NAMES: Final = {1: "MONO", 2: "FL,FR", 6: "FL,FR,FC,LFE,RL,RR", 8: "FL,FR,FC,LFE,RL,RR,SL,SR"}
+
+EXACT_SINCE: Final = (0, 3, 82)
+"""The first version of PipeWire that takes ``node.force-quantum`` as it is."""
 
 _CLASSES: Final = {
     SoundRole.SINK: "Audio/Sink",
@@ -60,9 +68,15 @@ def audio_format(channel_count: int, rate_hz: int) -> bytes:
     )
 
 
-def node_properties(plan: SoundNodePlan) -> dict[str, str]:
-    """Describe a node to the daemon and its session manager."""
+def quantum_samples(plan: SoundNodePlan, pipewire_version: str) -> int:
+    """Choose how many samples the daemon shall pass at once, which this version does not round further."""
     quantum = max(1, plan.rate_hz * plan.quantum_us // 1_000_000)
+    numbers = tuple(int(number) for number in re.findall(r"\d+", pipewire_version)[:3])
+    return quantum if numbers >= EXACT_SINCE else 1 << round(math.log2(quantum))
+
+
+def node_properties(plan: SoundNodePlan, quantum: int) -> dict[str, str]:
+    """Describe a node to the daemon and its session manager. ``quantum`` in samples."""
     properties = {
         "media.type": "Audio",
         "media.category": "Capture" if plan.role is SoundRole.SINK else "Playback",
@@ -102,8 +116,10 @@ class SoundStream:
         self._stride = SAMPLE_BYTES * plan.channel_count
         self.short_count = 0
         """Samples that a microphone or a playback had to give and did not have: silence stood for them."""
+        self._quantum = quantum_samples(plan, library_version())
         process = self._take if plan.role is SoundRole.SINK else self._give
-        self._stream = Stream(core, plan.name, node_properties(plan), Handlers(process=process))
+        properties = node_properties(plan, self._quantum)
+        self._stream = Stream(core, plan.name, properties, Handlers(process=process))
         direction = Direction.INPUT if plan.role is SoundRole.SINK else Direction.OUTPUT
         flags = Flags.MAP_BUFFERS
         if plan.role is SoundRole.PLAYBACK:
@@ -147,7 +163,7 @@ class SoundStream:
             self._stream.queue(buffer)
             return
         room = data.maxsize // self._stride
-        wanted = min(int(buffer.requested) or self._quantum(), room)
+        wanted = min(int(buffer.requested) or self._quantum, room)
         taken, _captured_ns = self._rings[0].take(wanted)
         into = np.frombuffer(ffi.buffer(data.data, wanted * self._stride), np.float32)
         into = into.reshape(wanted, self._plan.channel_count)
@@ -156,9 +172,6 @@ class SoundStream:
         self.short_count += wanted - len(taken)
         data.chunk.offset, data.chunk.stride, data.chunk.size = 0, self._stride, wanted * self._stride
         self._stream.queue(buffer)
-
-    def _quantum(self) -> int:
-        return self._plan.rate_hz * self._plan.quantum_us // 1_000_000
 
     def _view(self, data: Any, offset: int, size: int) -> Any:
         """Look at samples where they lie; they are copied before the buffer goes back."""
