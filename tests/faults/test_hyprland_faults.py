@@ -18,6 +18,7 @@ pytestmark = [
     pytest.mark.fault,
     pytest.mark.trio,
     pytest.mark.timeout(60),
+    pytest.mark.usefixtures("own_temporary_folder"),
     pytest.mark.skipif(os.geteuid() == 0, reason="Hyprland refuses to run as root"),
 ]
 MODE = Mode(1290, 2796, 59_940)

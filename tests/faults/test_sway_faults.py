@@ -23,7 +23,12 @@ from punktfunk.errors import EnvironmentProblem
 from punktfunk.plan import Mode
 from punktfunk.wire.input import MouseMove
 
-pytestmark = [pytest.mark.fault, pytest.mark.trio, *needs_sway]
+pytestmark = [
+    pytest.mark.fault,
+    pytest.mark.trio,
+    pytest.mark.usefixtures("own_temporary_folder"),
+    *needs_sway,
+]
 
 MODE = Mode(640, 480, 60000)
 OWNER = """

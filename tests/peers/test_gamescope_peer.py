@@ -22,7 +22,12 @@ from punktfunk.control.system.processes import ProcessIdentity, find_by_token
 from punktfunk.errors import EnvironmentProblem
 from punktfunk.plan import Mode
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(150), needs_pipewire]
+pytestmark = [
+    pytest.mark.peer,
+    pytest.mark.timeout(150),
+    pytest.mark.usefixtures("own_temporary_folder"),
+    needs_pipewire,
+]
 MODE = Mode(640, 360, 60_000)
 
 

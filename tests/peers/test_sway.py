@@ -32,7 +32,12 @@ from punktfunk.wire.input import (
     Wheel,
 )
 
-pytestmark = [pytest.mark.peer, pytest.mark.trio, *needs_sway]
+pytestmark = [
+    pytest.mark.peer,
+    pytest.mark.trio,
+    pytest.mark.usefixtures("own_temporary_folder"),
+    *needs_sway,
+]
 
 MODE = Mode(1280, 720, 60000)
 MODES = [

@@ -25,7 +25,12 @@ from punktfunk.errors import EnvironmentProblem
 from punktfunk.plan import Mode
 from punktfunk.wire.input import Key, MouseButton, MouseClick, MouseMoveAbsolute
 
-pytestmark = [pytest.mark.peer, pytest.mark.trio, *needs_sway]
+pytestmark = [
+    pytest.mark.peer,
+    pytest.mark.trio,
+    pytest.mark.usefixtures("own_temporary_folder"),
+    *needs_sway,
+]
 
 MODE = Mode(1290, 720, 120000)
 
