@@ -88,7 +88,7 @@ def test_packets_parity_and_tone(sockets, key):
     with running(audio_plan(key=key), sockets) as link:
         packets = receive(sockets[0], 6 * 25)
         assert link.failure() is None
-        counters = link.counters()
+    counters = link.counters()  # a packet is counted after it was sent: whole once the thread has ended
     data = [packet for packet in packets if isinstance(packet, AudioData)]
     parity = [packet for packet in packets if isinstance(packet, AudioParity)]
     assert [packet.sequence for packet in data] == list(range(100))

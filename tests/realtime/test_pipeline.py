@@ -68,7 +68,7 @@ def test_every_frame_arrives_in_order_and_undamaged(codec):
     client = LoopbackClient(codec)
     with running(video_plan(codec), client) as pipeline:
         seen = [client.picture() for _ in range(20)]
-        counters = pipeline.counters()
+    counters = pipeline.counters()  # of when the threads have ended
     client.close()
     frames, stamps = [frame for frame, _ in seen], [stamp for _, stamp in seen]
     assert [frame.index for frame in frames] == list(range(1, 21))

@@ -108,7 +108,7 @@ def test_prepared_units_arrive_as_they_are(client):
         frames = [client.frame() for _ in range(12)]
         pipeline.request_idr()
         keys = [client.frame()[0].user_flags for _ in range(9)]
-        counters = pipeline.counters()
+    counters = pipeline.counters()  # of when the threads have ended
     assert [data for _, data in frames[:8]] == list(UNITS)
     assert [header.frame_index for header, _ in frames] == list(range(12))
     assert [header.user_flags for header, _ in frames] == [5, *[1] * 7, 5, *[1] * 3]
