@@ -1,5 +1,6 @@
 """What the tests on a real sway share: which sways there are, programs on an output, pictures of it."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trio
 
+from punktfunk.control.displays.sway_ipc import Kind, connect_sway
 from punktfunk.control.system.processes import find_by_token
 from punktfunk.plan import PipeWireSource
 from punktfunk.realtime.capture.pipewire import PipeWireCapture
@@ -49,6 +52,17 @@ def program(output, *command):
             yield process
         finally:
             process.terminate()
+
+
+async def bar_is_there(output) -> None:
+    """Wait until a sway of our own shows its bar: for a moment a window that makes room for it has no pointer."""
+    async with connect_sway(output.ipc_socket_path) as ipc:
+        with trio.fail_after(10):
+            while True:
+                (workspace,) = json.loads(await ipc.request(Kind.GET_WORKSPACES))
+                if workspace["rect"]["y"] > 0:
+                    return
+                await trio.sleep(0.02)
 
 
 def flood(colour: int) -> list[str]:

@@ -7,7 +7,17 @@ import pytest
 import trio
 from pywayland.protocol.ext_idle_notify_v1 import ExtIdleNotifierV1
 from pywayland.protocol.wayland import WlSeat
-from sway_session import SWAYS, Viewer, assert_nothing_left, flood, most_common, needs_sway, program, save
+from sway_session import (
+    SWAYS,
+    Viewer,
+    assert_nothing_left,
+    bar_is_there,
+    flood,
+    most_common,
+    needs_sway,
+    program,
+    save,
+)
 
 from punktfunk.control.displays.attached import AttachedSway
 from punktfunk.control.displays.choice import choose_backend
@@ -161,13 +171,13 @@ async def collect(process, lines, enough):
 @pytest.mark.parametrize("command", SWAYS)
 async def test_a_client_receives_every_kind_of_input(journal, command):
     async with SpawnedSway(journal, command).create(MODE, "client") as output:
+        await bar_is_there(output)
         with program(output, "stdbuf", "-oL", "wev") as wev:
             lines: list[str] = []
             await collect(wev, lines, lambda: any("xdg_surface" in line for line in lines))
             async with open_injector(output) as injector:
                 await collect(wev, lines, lambda: any("wl_keyboard] enter" in line for line in lines))
                 # The window has the keyboard at once, the pointer only when sway has put it in its place.
-                injector.inject(MouseMoveAbsolute(640, 360, 1280, 720))
                 await collect(wev, lines, lambda: any("wl_pointer] enter" in line for line in lines))
                 for event in EVENTS:
                     injector.inject(event)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 import trio
-from sway_session import SWAYS, needs_sway, program
+from sway_session import SWAYS, bar_is_there, needs_sway, program
 
 from punktfunk.control.displays.base import DisplayOptions
 from punktfunk.control.displays.spawned import SpawnedSway
@@ -40,6 +40,9 @@ class Heard:
                 line = await trio.to_thread.run_sync(self._process.stdout.readline, abandon_on_cancel=True)
                 self.lines.append(line.decode(errors="replace"))
 
+    def of(self, interface):
+        return "".join(line for line in self.lines if f"{interface}]" in line)
+
     def keys(self, state):
         pattern = rf"wl_keyboard\] key:.* key: (\d+); state: {state}"
         return [int(found[1]) - XKB_OFFSET for line in self.lines if (found := re.search(pattern, line))]
@@ -54,6 +57,7 @@ class Heard:
 async def listening(tmp_path, command, scale=1.0, keyboard="layout"):
     options = DisplayOptions(scale=scale)
     async with SpawnedSway(Journal(tmp_path), command, options=options).create(MODE, "client") as output:
+        await bar_is_there(output)
         with program(output, "stdbuf", "-oL", "wev") as wev:
             heard = Heard(wev)
             await heard.until("xdg_surface")
@@ -61,7 +65,6 @@ async def listening(tmp_path, command, scale=1.0, keyboard="layout"):
             async with open_session_input(output, means, "client", lambda *_: None) as joined:
                 await heard.until("wl_keyboard] enter")
                 # The window has the keyboard at once, the pointer only when sway has put it in its place.
-                joined.inject(MouseMoveAbsolute(640, 360, 1280, 720))
                 await heard.until("wl_pointer] enter")
                 yield joined, heard
 
@@ -88,7 +91,7 @@ async def test_extra_keys_a_scaled_output_and_text(tmp_path, command, monkeypatc
         await heard.until(f"key: {16 + XKB_OFFSET}; state: 0")
     assert [code for code in heard.keys(1) if code in EXTRA.values()][: len(EXTRA)] == list(EXTRA.values())
     # The window counts logical units, of which the output has half as many as pixels.
-    assert {(270.0, 80.0), (5.0, -3.0)} <= heard.steps()
+    assert {(270.0, 80.0), (5.0, -3.0)} <= heard.steps(), heard.of("wl_pointer")
     typed = "".join(re.findall(r"utf8: '(.+?)'", "".join(heard.lines)))
     assert "ñ€語🎮q" in typed
     assert sorted(heard.keys(1)) == sorted(heard.keys(0)), "everything pressed was released"
