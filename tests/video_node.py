@@ -35,7 +35,7 @@ from punktfunk.realtime.pipewire.pod import (
 from punktfunk.realtime.pipewire.stream import Direction, Flags, Handlers, State, Stream
 
 START_S = 10.0
-SETTLING_NS = 300_000_000
+SETTLING_NS = 2_000_000_000
 
 
 class VideoNode:
