@@ -284,6 +284,11 @@ class SoundNodePlan:
     pulse_path: str = ""  # socket of PulseAudio, for where no PipeWire listens; "": there is none
     target: str = ""  # of PLAYBACK: the sink that it plays on
 
+    @property
+    def quantum_samples(self) -> int:
+        """How many samples of each channel pass at once, at least one."""
+        return max(1, self.rate_hz * self.quantum_us // 1_000_000)
+
 
 @dataclass(frozen=True, slots=True)
 class DecodePlan:

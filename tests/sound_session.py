@@ -34,7 +34,6 @@ class SoundSession:
         enter(daemon(self.environment, "wireplumber"))
         enter(daemon(self.environment, "pipewire-pulse"))
         await_socket(self.folder / "pulse/native")
-
         self.is_running = True
 
     def stop(self) -> None:

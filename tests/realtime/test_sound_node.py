@@ -11,7 +11,7 @@ from punktfunk.plan import AudioSource, NativeAudioPlan, SoundNodePlan, SoundRol
 from punktfunk.realtime import sound_node
 from punktfunk.realtime.capture.live import Taken
 from punktfunk.realtime.pipewire.defaults import read_name
-from punktfunk.realtime.pipewire.sound_nodes import node_properties, quantum_samples
+from punktfunk.realtime.pipewire.sound_nodes import node_properties, unrounded
 from punktfunk.realtime.present.ring_speaker import IDLE_NS, KEPT_NS, RingSpeaker
 from punktfunk.realtime.pulse.visit import module_arguments
 from punktfunk.realtime.sound_maker import SoundMaker
@@ -136,7 +136,7 @@ def test_a_playback_never_follows_the_default_sink():
 )
 def test_an_old_pipewire_is_asked_for_what_it_does_not_round(version, rate_hz, quantum_us, wanted):
     plan = SoundNodePlan(SoundRole.SINK, "sink", "x", 2, rate_hz, quantum_us)
-    assert quantum_samples(plan, version) == wanted
+    assert unrounded(plan.quantum_samples, version) == wanted
 
 
 @pytest.mark.parametrize("description", ["plain", 'Anna\'s "big" \\ laptop', "a'; sink_name=b"])

@@ -68,9 +68,8 @@ def audio_format(channel_count: int, rate_hz: int) -> bytes:
     )
 
 
-def quantum_samples(plan: SoundNodePlan, pipewire_version: str) -> int:
-    """Choose how many samples the daemon shall pass at once, which this version does not round further."""
-    quantum = max(1, plan.rate_hz * plan.quantum_us // 1_000_000)
+def unrounded(quantum: int, pipewire_version: str) -> int:
+    """Return the quantum, in samples, that is nearest to this one and that this version does not round."""
     numbers = tuple(int(number) for number in re.findall(r"\d+", pipewire_version)[:3])
     return quantum if numbers >= EXACT_SINCE else 1 << round(math.log2(quantum))
 
@@ -116,7 +115,7 @@ class SoundStream:
         self._stride = SAMPLE_BYTES * plan.channel_count
         self.short_count = 0
         """Samples that a microphone or a playback had to give and did not have: silence stood for them."""
-        self._quantum = quantum_samples(plan, library_version())
+        self._quantum = unrounded(plan.quantum_samples, library_version())
         process = self._take if plan.role is SoundRole.SINK else self._give
         properties = node_properties(plan, self._quantum)
         self._stream = Stream(core, plan.name, properties, Handlers(process=process))

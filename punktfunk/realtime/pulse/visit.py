@@ -88,7 +88,7 @@ class PulseVisit:
 
     def _connect(self, connection: PulseConnection, stream: Any) -> None:
         lib, plan = library(), self._plan
-        quantum = plan.rate_hz * plan.quantum_us // 1_000_000 * self._stride
+        quantum = plan.quantum_samples * self._stride
         if plan.role is SoundRole.SINK:
             attributes = ffi.new("pa_buffer_attr *", (INVALID, INVALID, INVALID, INVALID, quantum))
             device = f"{plan.name}.monitor".encode()
